@@ -1,0 +1,1 @@
+"""Talking: chat models, the loop, the session, the tools that a chat model may call."""

@@ -1,0 +1,63 @@
+"""What one turn of the conversation yields, in order. The page and the command line only translate these."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Artifact = dict[str, Any]
+"""Plain JSON types; arrays stay in the session and are named by id.
+
+{"kind": "layer", "layer": "l1"}                         colour the spots by session.layers["l1"]
+{"kind": "regions", "regions": ["r1", "r2"]}             outline session.regions[...]
+{"kind": "genes", "region": "r1", "versus": "rest", "rows": [{"gene", "log2fc", "auroc", "p_adj", "reliability"}]}
+{"kind": "slide", "slide": "demo"}                       another slide is now open
+{"kind": "slides", "rows": [{"slide", "state", "spots", ...}]}
+A tool returns a list of these.
+"""
+
+
+@dataclass(frozen=True)
+class ToolStarted:
+    """The chat model called a tool."""
+
+    id: str
+    tool: str
+    args: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A tool is at work: `done` of `total` units of `stage`."""
+
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class ToolFinished:
+    """A tool returned. `failed` is set when the words are a ToolError's."""
+
+    id: str
+    tool: str
+    args: dict[str, Any]
+    words: str
+    artifacts: list[Artifact] = field(default_factory=list)
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class AnswerDelta:
+    """A piece of the answer, as it streams."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The whole answer; always the last event of a turn."""
+
+    text: str
+    suggestions: tuple[str, ...] = ()
+
+
+Event = ToolStarted | Progress | ToolFinished | AnswerDelta | Answer

@@ -1,0 +1,1 @@
+"""Networks over images, genes and text: arrays in, arrays out. Importing this package imports no torch."""

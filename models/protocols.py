@@ -1,0 +1,80 @@
+"""What the stages may ask of a model. Arrays in, arrays out; a model owns its preprocessing and its device."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.card import Card
+
+F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TilePlan:
+    """How a predictor wants tissue cut.
+
+    `tile_um`: side of the square spot tile (None: the spot's diameter); `tile_px`: side in pixels at which the spot
+    tile is read; `sub_grid`: sub-tiles per side (2 gives four sub-tiles of `tile_px / 2`, read from the same pixels);
+    `neighbour_um`: distance at which the model expects neighbours, one per compass direction (None: the first ring of
+    the spot grid).
+    """
+
+    tile_um: float | None
+    tile_px: int
+    sub_grid: int
+    neighbour_um: float | None = None
+
+    @property
+    def tiles_per_spot(self) -> int:
+        """Encoder passes that a spot costs: itself and its sub-tiles."""
+        return 1 + self.sub_grid**2
+
+
+@runtime_checkable
+class ImageEncoder(Protocol):
+    """Tiles to vectors."""
+
+    card: ClassVar[Card]
+
+    def encode_image(self, tiles: NDArray[np.uint8]) -> F32:
+        """(n, h, w, 3) uint8 RGB, h = w, any side -> (n, card.dim) float32."""
+        ...
+
+
+@runtime_checkable
+class ExpressionPredictor(Protocol):
+    """Tile embeddings to expression."""
+
+    card: ClassVar[Card]
+    encoder: str  # registry name of the encoder whose embeddings it was trained on
+    plan: TilePlan
+    genes: tuple[str, ...]  # symbols, in column order
+    ensembl_ids: tuple[str, ...]  # "" where unknown
+    reliability: F32  # (g,) held-out Pearson per gene, NaN if unknown
+
+    def predict_expression(self, embeddings: F32, neighbours: NDArray[np.int64]) -> F32:
+        """Predict log1p CP10K.
+
+        embeddings: (n, 1 + sub_grid**2, d), column 0 the spot tile, then sub-tiles row-major;
+        neighbours: (n, m) row numbers of each spot's neighbours, -1 where there is none. Returns (n, g), >= 0.
+        """
+        ...
+
+
+@runtime_checkable
+class JointModel(Protocol):
+    """Expression and text in one space."""
+
+    card: ClassVar[Card]
+    logit_scale: float  # factor on cosines before a softmax over labels
+
+    def embed_expression(self, x: F32, genes: Sequence[str]) -> F32:
+        """(n, g) log1p CP10K of one slide, with its gene symbols -> (n, card.dim), rows of unit norm."""
+        ...
+
+    def encode_text(self, texts: Sequence[str]) -> F32:
+        """q texts -> (q, card.dim), rows of unit norm."""
+        ...

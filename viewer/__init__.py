@@ -1,0 +1,1 @@
+"""The page: chat beside the slide. Translates events, computes nothing."""
