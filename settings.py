@@ -1,0 +1,52 @@
+"""The one place that reads environment variables: prefix SPOTWHISPERER_, a `.env` file, or the command line's flags."""
+
+import os
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).parent
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured; the defaults need no network and no key."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SPOTWHISPERER_", env_file=".env", extra="ignore", populate_by_name=True
+    )
+
+    workspace: Path = ROOT / "workspace"
+    models: str = "starter"
+    models_dir: Path | None = None
+    device: str = "auto"
+    demo_slide: Path = ROOT / "demo" / "cmu_small_region.svs"
+
+    chat_model: str = "offline"
+    openai_base_url: str | None = Field(
+        None, validation_alias=AliasChoices("SPOTWHISPERER_OPENAI_BASE_URL", "OPENAI_BASE_URL")
+    )
+    openai_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("SPOTWHISPERER_OPENAI_API_KEY", "OPENAI_API_KEY")
+    )
+
+    chroma_url: str | None = None
+    offline: bool = False
+    host: str = "127.0.0.1"
+    port: int = 7860
+    auth: SecretStr | None = None  # "user:password"
+
+
+def apply_environment() -> None:
+    """Switch off what libraries would send home; called before any of them is imported."""
+    for name, value in {
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "ANONYMIZED_TELEMETRY": "False",
+        "LANGSMITH_TRACING": "false",
+        "TOKENIZERS_PARALLELISM": "false",
+        "TQDM_MININTERVAL": "0.5",
+    }.items():
+        os.environ.setdefault(name, value)
