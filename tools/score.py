@@ -1,0 +1,45 @@
+"""Joint embeddings against text: one score per spot and query."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from models.protocols import F32
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """How a set of spots differs from the rest: means of the score and the AUROC of telling them apart by it."""
+
+    mean_in: float
+    mean_out: float
+    auroc: float
+
+
+def score(x_joint: F32, text: F32) -> F32:
+    """Cosines (n, q) of unit-norm spots (n, d) and queries (q, d): rows are spots, columns queries."""
+    return np.asarray(x_joint @ text.T, np.float32)
+
+
+def against_null(cosines: F32, null: F32) -> F32:
+    """Scores in units of the null: (n, q) cosines minus the mean that unrelated phrases have at each spot, over their SD.
+
+    `null` (n, p) cosines of p unrelated phrases. Taking the mean per spot removes what lights up for any phrase; the SD
+    is pooled over spots, so that the shape of the map stays. 0 means "like any phrase", 2 "clearly more than most".
+    """
+    mean = null.mean(axis=1, keepdims=True)
+    spread = float(np.sqrt(np.mean((null - mean) ** 2)))
+    return np.asarray((cosines - mean) / max(spread, 1e-6), np.float32)
+
+
+def contrast(values: NDArray[np.floating], rows: NDArray[np.int64]) -> Contrast:
+    """Compare `values` (n,) of the spots `rows` with those of all others; NaN where one side is empty."""
+    inside = np.zeros(len(values), bool)
+    inside[rows] = True
+    a, b = values[inside], values[~inside]
+    if not len(a) or not len(b):
+        return Contrast(float(a.mean()) if len(a) else np.nan, float(b.mean()) if len(b) else np.nan, np.nan)
+    u = float(stats.mannwhitneyu(a, b).statistic)
+    return Contrast(float(a.mean()), float(b.mean()), u / (len(a) * len(b)))
