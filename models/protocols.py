@@ -78,3 +78,11 @@ class JointModel(Protocol):
     def encode_text(self, texts: Sequence[str]) -> F32:
         """q texts -> (q, card.dim), rows of unit norm."""
         ...
+
+    def null_texts(self) -> tuple[str, ...]:
+        """Phrases that have nothing to do with tissue: what a score must exceed to mean anything."""
+        ...
+
+    def nearest_terms(self, text: str, k: int = 5) -> list[tuple[str, float]]:
+        """The k terms that the model learned which lie nearest to `text`, each with its cosine in [-1, 1]."""
+        ...

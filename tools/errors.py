@@ -21,5 +21,5 @@ class SlideError(Exception):
     """A slide, its spots or its workspace folder cannot be used; the message says what was found and what to do."""
 
 
-class MppNeeded(SlideError):
+class MppNeeded(SlideError):  # noqa: N818 - it asks a question
     """The slide stores no microns per pixel and none was given."""

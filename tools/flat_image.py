@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import openslide
@@ -54,9 +54,9 @@ def _check_size(path: Path, width: int, height: int) -> None:
 def _read_pil(path: Path) -> FlatImage:
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # our own limit is checked before decoding
     try:
-        with Image.open(path) as image:
-            _check_size(path, *image.size)
-            kind = str(image.format)
+        with Image.open(path) as opened:
+            _check_size(path, *opened.size)
+            kind, image = str(opened.format), cast(Image.Image, opened)
             if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
                 image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image.convert("RGBA"))
             elif image.mode.startswith(("I", "F")):
@@ -79,7 +79,7 @@ def _read_tiff(path: Path) -> FlatImage:
 
 def _axes_yxs(series: Any) -> NDArray[Any]:
     """First plane of a series as (y, x) or (y, x, samples)."""
-    pixels, axes = series.asarray(), series.axes
+    pixels, axes = np.asarray(series.asarray()), str(series.axes)
     for axis in [name for name in axes if name not in "YXSC"]:
         pixels = pixels.take(0, axis=axes.index(axis))
         axes = axes.replace(axis, "", 1)
@@ -112,7 +112,7 @@ def _tiff_mpp(tiff: tifffile.TiffFile) -> float | None:
     unit = re.search(r'PhysicalSizeXUnit="([^"]+)"', tiff.ome_metadata or "")
     if found and (unit is None or unit.group(1) in ("um", "\u00b5m", "\u03bcm")):
         return float(found.group(1))
-    tags = tiff.pages[0].tags
+    tags = tiff.pages.first.tags
     resolution, unit_tag = tags.get("XResolution"), tags.get("ResolutionUnit")
     if resolution is None or unit_tag is None or int(unit_tag.value) not in (2, 3):
         return None

@@ -16,7 +16,7 @@ MAX_SPOTS = 5_000  # per side; beyond, a seeded sample says the same
 
 @dataclass(frozen=True)
 class GeneStat:
-    """One gene inside against outside: log2 fold change of mean CP10K, AUROC, Benjamini-Hochberg p, model reliability."""
+    """A gene inside against outside: log2 ratio of mean CP10K, AUROC, Benjamini-Hochberg p, the model's reliability."""
 
     gene: str
     log2fc: float
@@ -38,7 +38,7 @@ def top_genes(
     outside = np.setdiff1d(np.arange(data.n_obs) if versus is None else versus, inside)
     if min(len(inside), len(outside)) < 3:
         raise ToolError(
-            f"A comparison needs at least 3 spots on each side; here {len(inside)} are inside and {len(outside)} outside."
+            f"A comparison needs at least 3 spots on each side; {len(inside)} are inside and {len(outside)} outside."
         )
     x_in, x_out = _sample(data, inside), _sample(data, outside)
     fold = np.log2((np.expm1(x_in).mean(axis=0) + PSEUDO_CP10K) / (np.expm1(x_out).mean(axis=0) + PSEUDO_CP10K))
@@ -75,13 +75,14 @@ def _sample(data: anndata.AnnData, rows: NDArray[np.int64]) -> NDArray[np.float3
 def _reliability(data: anndata.AnnData) -> NDArray[np.float64]:
     if "reliability" not in data.var:
         return np.full(data.n_vars, np.nan)
-    return data.var["reliability"].to_numpy(np.float64)
+    return np.asarray(data.var["reliability"], np.float64)
 
 
 def _mann_whitney(
     x_in: NDArray[np.float32], x_out: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """AUROC (g,) and two-sided p (g,) of each column; p is 1 for a column without variation."""
-    test = stats.mannwhitneyu(x_in, x_out, axis=0, method="asymptotic")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        test = stats.mannwhitneyu(x_in, x_out, axis=0, method="asymptotic")
     auroc = np.asarray(test.statistic, np.float64) / (len(x_in) * len(x_out))
     return auroc, np.nan_to_num(np.asarray(test.pvalue, np.float64), nan=1.0)

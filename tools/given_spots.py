@@ -45,7 +45,9 @@ def space_ranger_image(folder: Path) -> Path:
     spatial = _positions_file(folder)
     found = [] if spatial is None else sorted(spatial.parent.glob("tissue_hires_image.*"))
     if not found:
-        raise SlideError(f"{folder} holds no spatial/tissue_hires_image.png; give the slide itself with --spots {folder}.")
+        raise SlideError(
+            f"{folder} holds no spatial/tissue_hires_image.png; give the slide itself with --spots {folder}."
+        )
     return found[0]
 
 
@@ -66,7 +68,9 @@ def read_spots(path: Path, slide: Slide, spot_um: float = SPOT_UM) -> Spots:
     if len(set(found.ids)) != len(found.ids):
         raise SlideError(f"{path.name} names some spots twice; each spot id must occur once.")
     if len(found.ids) < 2 or not np.isfinite(found.xy).all():
-        raise SlideError(f"{path.name} gives {len(found.ids)} usable spots; at least 2 with finite positions are needed.")
+        raise SlideError(
+            f"{path.name} gives {len(found.ids)} usable spots; at least 2 with finite positions are needed."
+        )
     return _on_slide(found, slide, spot_um, path)
 
 
@@ -85,7 +89,7 @@ def _on_slide(found: Positions, slide: Slide, spot_um: float, path: Path) -> Spo
 
 
 def _scale_to(slide: Slide, found: Positions, path: Path) -> float:
-    """Factor from the file's frame to the slide's pixels: 1 for the full-resolution image, else a stored scale factor."""
+    """Factor from the file's frame to the slide's pixels: 1 for the full-resolution image, else a stored one."""
     size = np.array([slide.width, slide.height])
     for scale in [factor for name, factor in found.scales.items() if name in slide.path.name] + [1.0]:
         xy = found.xy * scale
@@ -124,7 +128,11 @@ def _read_space_ranger(folder: Path) -> Positions:
     table = table[table["in_tissue"] == 1]
     scales_file = path.parent / "scalefactors_json.json"
     stored = json.loads(scales_file.read_text()) if scales_file.is_file() else {}
-    scales = {name: float(stored[f"tissue_{name}_scalef"]) for name in ("hires", "lowres") if f"tissue_{name}_scalef" in stored}
+    scales = {
+        name: float(stored[f"tissue_{name}_scalef"])
+        for name in ("hires", "lowres")
+        if f"tissue_{name}_scalef" in stored
+    }
     xy = table[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy(np.float64)
     array = table[["array_row", "array_col"]].to_numpy(np.int64)
     return Positions(table["barcode"].astype(str).tolist(), xy, array, "bin_size_um" not in stored, scales)
@@ -155,7 +163,9 @@ def _read_csv(path: Path) -> Positions:
     x = next((name for name in X_NAMES if name in table.columns), None)
     y = next((name for name in Y_NAMES if name in table.columns), None)
     if x is None or y is None:
-        raise SlideError(f"{path.name} needs columns x and y (level-0 pixels); found {', '.join(map(str, table.columns))}.")
+        raise SlideError(
+            f"{path.name} needs columns x and y (level-0 pixels); found {', '.join(map(str, table.columns))}."
+        )
     name = next((column for column in ("spot", "barcode", "id") if column in table.columns), table.columns[0])
     ids = [str(i) for i in range(len(table))] if name in (x, y) else table[name].astype(str).tolist()
     xy = table[[x, y]].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
@@ -165,7 +175,7 @@ def _read_csv(path: Path) -> Positions:
 def _array(table: pd.DataFrame) -> NDArray[np.int64] | None:
     for names in (["array_row", "array_col"], ["x_array", "y_array"]):
         if set(names) <= set(table.columns):
-            return table[names].to_numpy(np.int64)
+            return np.asarray(table[names], np.int64)
     return None
 
 

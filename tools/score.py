@@ -24,7 +24,7 @@ def score(x_joint: F32, text: F32) -> F32:
 
 
 def against_null(cosines: F32, null: F32) -> F32:
-    """Scores in units of the null: (n, q) cosines minus the mean that unrelated phrases have at each spot, over their SD.
+    """Scores in units of the null: (n, q) cosines minus the mean of unrelated phrases at each spot, over their SD.
 
     `null` (n, p) cosines of p unrelated phrases. Taking the mean per spot removes what lights up for any phrase; the SD
     is pooled over spots, so that the shape of the map stays. 0 means "like any phrase", 2 "clearly more than most".

@@ -70,7 +70,7 @@ class Slide:
         return _on_white(region)
 
     def read_square(self, l0_x: float, l0_y: float, side_um: float, px: int) -> U8:
-        """Square of `side_um` centred at (l0_x, l0_y), resampled to (px, px, 3), from the coarsest level that is finer."""
+        """Square of `side_um` centred at (l0_x, l0_y), as (px, px, 3), from the coarsest level that is fine enough."""
         l0_side = side_um / self.scale
         level = self.handle.get_best_level_for_downsample(max(1.0, l0_side / px))
         down = float(self.handle.level_downsamples[level])
@@ -100,7 +100,8 @@ class Slide:
         """Size, scale, magnification and vendor in one line."""
         size = f"{self.width:,} x {self.height:,} px"
         if self.mpp is not None:
-            size += f" ({self.width * self.mpp / 1000:.2f} x {self.height * self.mpp / 1000:.2f} mm at {self.mpp:.3g} um/px)"
+            mm = self.mpp / 1000
+            size += f" ({self.width * mm:.2f} x {self.height * mm:.2f} mm at {self.mpp:.3g} um/px)"
         objective = f"{self.objective:g}x" if self.objective else "magnification not stored"
         return f"{size}, {objective}, {self.vendor}"
 

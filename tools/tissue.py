@@ -45,4 +45,4 @@ def _without_specks(mask: NDArray[np.bool_], min_px: float) -> NDArray[np.bool_]
         return mask
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    return np.asarray(sizes >= min_px)[labels]
+    return np.asarray((sizes >= min_px)[labels], bool)
