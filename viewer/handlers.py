@@ -1,0 +1,150 @@
+"""What happens when a person does something: each handler updates the components that changed and leaves the rest."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from agent.events import AnswerDelta, Progress
+from tools.errors import ModelUnavailable, SlideError
+from viewer import about, fragments, overlay
+from viewer.page import Page
+from viewer.shelf import Shelf
+from viewer.visits import PARTS, Visit, Visits
+
+Update = dict[Any, Any]
+
+EVERY_SECONDS = 0.12  # words and progress that follow each other faster are shown together
+CONCURRENT_TURNS = 8
+
+
+class Handlers:
+    """The page's handlers, bound to its components and to the visits of this server."""
+
+    def __init__(self, page: Page, visits: Visits, shelf: Shelf) -> None:
+        self.page = page
+        self.visits = visits
+        self.shelf = shelf
+
+    def connect(self, blocks: gr.Blocks) -> None:
+        """Wire every event; call inside the `gr.Blocks`."""
+        page = self.page
+        outputs = page.components()
+        quiet: dict[str, Any] = {"outputs": outputs, "show_progress": "hidden", "api_visibility": "private"}
+        turn: dict[str, Any] = quiet | {"concurrency_limit": CONCURRENT_TURNS, "concurrency_id": "turn"}
+        blocks.load(self.arrive, **quiet)
+        blocks.unload(self.leave)
+        turns = [
+            gr.on([page.box.submit, page.send.click], self.ask, [page.box], **turn),
+            page.chips.select(self.ask_chip, **turn),
+            page.genes.select(self.ask_chip, **turn),
+        ]
+        page.stop.click(self.stop, cancels=turns, **quiet)
+        page.fresh.click(self.start_over, cancels=turns, **quiet)
+        page.picker.input(self.pick, [page.picker], cancels=turns, **quiet)
+
+    def arrive(self, request: gr.Request) -> Update:
+        """A page was opened: show the slide that its address names, else the first that is prepared."""
+        visit = self.visits.of(_key(request))
+        states = self.shelf.states()
+        names = [state.name for state in states]
+        wanted = request.query_params.get("slide")
+        prepared = [state.name for state in states if state.state == "prepared"]
+        first = wanted if wanted in names else next(iter(prepared + names), None)
+        return self._open(visit, first)
+
+    def leave(self, request: gr.Request) -> None:
+        """A page was closed."""
+        self.visits.leave(_key(request))
+
+    def pick(self, name: str, request: gr.Request) -> Update:
+        """The person chose another slide: a new conversation about it."""
+        key = _key(request)
+        self.visits.leave(key)
+        return self._open(self.visits.of(key), name)
+
+    def start_over(self, request: gr.Request) -> Update:
+        """A new conversation about the same slide."""
+        key = _key(request)
+        name = self.visits.of(key).slide
+        self.visits.leave(key)
+        return self._open(self.visits.of(key), name)
+
+    def stop(self, request: gr.Request) -> Update:
+        """The person interrupted the turn."""
+        visit = self.visits.of(_key(request))
+        visit.stop()
+        return self._show(visit, {"chat"}) | self._idle()
+
+    def ask_chip(self, event: gr.EventData, request: gr.Request) -> Iterator[Update]:
+        """A suggestion or a gene was clicked."""
+        yield from self.ask(str(event._data["ask"]), request)
+
+    def ask(self, question: str, request: gr.Request) -> Iterator[Update]:
+        """One turn, shown as it happens."""
+        question = question.strip()
+        if not question:
+            yield {}
+            return
+        visit = self.visits.of(_key(request))
+        yield {self.page.box: "", self.page.send: gr.Button(visible=False), self.page.stop: gr.Button(visible=True)}
+        waiting: set[str] = set()
+        shown = 0.0
+        for event, parts in visit.ask(question):
+            waiting |= parts
+            hurried = isinstance(event, AnswerDelta | Progress) and time.monotonic() - shown < EVERY_SECONDS
+            if not hurried:
+                yield self._show(visit, waiting)
+                waiting, shown = set(), time.monotonic()
+        yield self._show(visit, waiting | {"chat"}) | self._idle()
+
+    def _open(self, visit: Visit, name: str | None) -> Update:
+        if name is not None:
+            try:
+                visit.open(name)
+            except (SlideError, ModelUnavailable) as error:
+                visit.transcript.say(str(error))
+        return self._show(visit, set(PARTS)) | self._idle()
+
+    def _idle(self) -> Update:
+        return {self.page.send: gr.Button(visible=True), self.page.stop: gr.Button(visible=False)}
+
+    def _show(self, visit: Visit, parts: set[str]) -> Update:
+        """The components behind these parts, as they are now."""
+        page, prepared = self.page, visit.session.slide
+        update: Update = {}
+        if "chat" in parts:
+            update[page.chat] = [dict(message) for message in visit.transcript.messages]
+            update[page.chips] = fragments.chips(visit.transcript.suggestions)
+        if "genes" in parts:
+            update[page.genes] = fragments.genes(visit.genes)
+        drawn = self._drawn(visit, parts)
+        if drawn:
+            update[page.slide] = gr.HTML(**drawn)
+        if "slide" in parts:
+            choices = [(about.choice(state), state.name) for state in self.shelf.states()]
+            update[page.picker] = gr.Dropdown(choices=choices, value=visit.slide)
+            update[page.facts] = fragments.facts(about.facts(visit.slide, prepared, self.shelf))
+        return update
+
+    def _drawn(self, visit: Visit, parts: set[str]) -> dict[str, Any]:
+        """Props of the slide component."""
+        drawn: dict[str, Any] = {}
+        prepared, session = visit.session.slide, visit.session
+        if "slide" in parts:
+            drawn["slide"] = about.slide_payload(visit.slide, self.shelf)
+            drawn["spots"] = overlay.spots_payload(prepared.spots) if prepared else {}
+        if "layer" in parts:
+            layer = session.layers.get(visit.layer or "")
+            fits = layer is not None and prepared is not None and len(layer.values) == len(prepared.spots)
+            drawn["layer"] = overlay.layer_payload(layer, about.source(prepared)) if fits else {}
+        if "regions" in parts:
+            kept = [session.regions[name] for name in visit.regions if name in session.regions]
+            drawn["regions"] = overlay.regions_payload(kept, visit.shown)
+        return drawn
+
+
+def _key(request: gr.Request) -> str:
+    """What tells one open page from another."""
+    return str(request.session_hash)

@@ -1,0 +1,82 @@
+"""The server: the Gradio page, deep-zoom tiles and static files on one FastAPI app, behind one password if set."""
+
+import base64
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI, Request, Response
+
+from settings import Settings
+from tools.workspace import Workspace
+from viewer.handlers import Handlers
+from viewer.page import head, lay_out, theme
+from viewer.routes import ASSETS, PageError, static_files, tile_router
+from viewer.shelf import Shelf
+from viewer.visits import Visits
+
+__all__ = ["PageError", "build_app", "serve"]
+
+log = logging.getLogger(__name__)
+
+# The browser itself refuses any other host, whatever a library or an answer asks for.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' data: blob:; worker-src 'self' blob:; "
+    "connect-src 'self' data: blob:; frame-ancestors 'self'"
+)
+Next = Callable[[Request], Awaitable[Response]]
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """Everything that is served. Raises PageError where the set-up did not bring OpenSeadragon."""
+    workspace = Workspace(settings.workspace, settings.demo_slide)
+    shelf = Shelf(workspace)
+    visits = Visits(settings, workspace)
+    app = FastAPI(title="SpotWhisperer", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.visits = visits
+    app.include_router(tile_router(shelf))
+    for address, files in static_files().items():
+        app.mount(address, files)
+    guard(app, settings.auth.get_secret_value() if settings.auth else None)
+    with gr.Blocks(title="SpotWhisperer", fill_width=True, fill_height=True, analytics_enabled=False) as blocks:
+        Handlers(lay_out(), visits, shelf).connect(blocks)
+    blocks.queue(default_concurrency_limit=16)
+    return gr.mount_gradio_app(
+        app,
+        blocks,
+        path="",
+        server_name=settings.host,
+        server_port=settings.port,
+        theme=theme(),
+        css=(ASSETS / "page.css").read_text(encoding="utf-8"),
+        head=head(),
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+    )
+
+
+def guard(app: FastAPI, password: str | None) -> None:
+    """Ask for user and password on every address but /healthz, and keep the browser on this host."""
+    expected = f"Basic {base64.b64encode(password.encode()).decode()}".encode() if password else None
+
+    @app.middleware("http")
+    async def check(request: Request, call_next: Next) -> Response:
+        given = request.headers.get("authorization", "").encode()
+        if expected and request.url.path != "/healthz" and not secrets.compare_digest(given, expected):
+            return Response("Who is there?", 401, {"WWW-Authenticate": 'Basic realm="SpotWhisperer", charset="UTF-8"'})
+        response = await call_next(request)
+        response.headers["Content-Security-Policy"] = POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+def serve(settings: Settings) -> None:
+    """Serve until interrupted."""
+    app = build_app(settings)
+    log.info("Serving on http://%s:%d", settings.host, settings.port)
+    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")

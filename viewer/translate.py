@@ -1,0 +1,120 @@
+"""Events of a turn to chat messages: each tool call a folded step, then the answer. Nothing is computed here."""
+
+import json
+import re
+from collections.abc import Collection
+from typing import Any
+
+from agent.events import Answer, AnswerDelta, Event, Progress, ToolFinished, ToolStarted
+
+Message = dict[str, Any]
+
+_REGION = re.compile(r"(?<![\w\[#/`])`?\b(r\d+)\b`?(?![\w\]])")
+_BAR = 16
+
+
+def step_title(tool: str, args: dict[str, Any]) -> str:
+    """The call as one reads it: highlight_region(query='epidermis')."""
+    given = (f"{name}={_short(value)}" for name, value in args.items() if value is not None)
+    return f"{tool}({', '.join(given)})"
+
+
+def _short(value: Any) -> str:
+    """An argument in at most 60 characters."""
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def progress_words(progress: Progress) -> str:
+    """One line with a bar, as text, so that it reads the same aloud."""
+    if progress.total <= 0:
+        return progress.stage
+    share = min(max(progress.done / progress.total, 0.0), 1.0)
+    full = round(share * _BAR)
+    return f"{progress.stage} {'▰' * full}{'▱' * (_BAR - full)} {progress.done:,} of {progress.total:,}"
+
+
+def link_regions(text: str, known: Collection[str]) -> str:
+    """Turn ids of known regions into links that the page's script catches; other words stay as they are."""
+
+    def link(match: re.Match[str]) -> str:
+        name = match.group(1)
+        return f"[{name}](#{name})" if name in known else match.group(0)
+
+    return _REGION.sub(link, text)
+
+
+class Transcript:
+    """The messages of one conversation, in the form that the chat component takes."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.suggestions: tuple[str, ...] = ()
+        self._steps: dict[str, Message] = {}
+        self._answer: Message | None = None
+        self._streamed = ""
+
+    def question(self, text: str) -> None:
+        """Begin a turn with what the person asked."""
+        self._steps, self._answer, self._streamed = {}, None, ""
+        self.suggestions = ()
+        self.messages.append({"role": "user", "content": text})
+
+    def say(self, text: str, suggestions: tuple[str, ...] = ()) -> None:
+        """A sentence from the page itself, outside any turn."""
+        self.messages.append({"role": "assistant", "content": text})
+        self.suggestions = suggestions
+
+    def add(self, event: Event, regions: Collection[str] = ()) -> None:
+        """Show one event. `regions` are the ids that an answer may link to."""
+        match event:
+            case ToolStarted():
+                self._settle_answer()
+                self._start(event)
+            case Progress():
+                self._progress(event)
+            case ToolFinished():
+                self._finish(event)
+            case AnswerDelta():
+                self._streamed += event.text
+                self._write(self._streamed)
+            case Answer():
+                self._write(link_regions(event.text, regions))
+                self.suggestions = event.suggestions
+
+    def close(self, sentence: str | None = None) -> None:
+        """End the turn early: no step is left spinning, and `sentence` says why."""
+        for step in self._steps.values():
+            if step["metadata"].get("status") == "pending":
+                step["metadata"] |= {"status": "done", "log": "stopped"}
+                step["content"] = step["content"] or "Stopped before it was done."
+        self._steps = {}
+        if sentence:
+            self.say(sentence, self.suggestions)
+
+    def _start(self, event: ToolStarted) -> None:
+        metadata = {"title": step_title(event.tool, event.args), "status": "pending"}
+        self._steps[event.id] = {"role": "assistant", "content": "", "metadata": metadata}
+        self.messages.append(self._steps[event.id])
+
+    def _progress(self, event: Progress) -> None:
+        pending = [step for step in self._steps.values() if step["metadata"]["status"] == "pending"]
+        if pending:
+            pending[-1]["content"] = progress_words(event)
+
+    def _finish(self, event: ToolFinished) -> None:
+        if event.id not in self._steps:
+            self._start(ToolStarted(event.id, event.tool, event.args))
+        step = self._steps[event.id]
+        step["content"] = event.words
+        step["metadata"] |= {"status": "done"} | ({"log": "not possible"} if event.failed else {})
+
+    def _settle_answer(self) -> None:
+        """Words before a tool call are a message of their own; the answer comes after the calls."""
+        self._answer, self._streamed = None, ""
+
+    def _write(self, text: str) -> None:
+        if self._answer is None:
+            self._answer = {"role": "assistant", "content": ""}
+            self.messages.append(self._answer)
+        self._answer["content"] = text
