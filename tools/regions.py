@@ -49,6 +49,12 @@ def highlight(values: NDArray[np.floating], spots: Spots, query: str, fraction: 
     return [region(f"r{i + 1}", query, group, spots) for i, group in enumerate(kept[:MAX_REGIONS])]
 
 
+def rows_of(values: NDArray[np.floating], spots: Spots, query: str) -> NDArray[np.int64]:
+    """Rows of all spots in the regions that `highlight` finds."""
+    found = [found.spots for found in highlight(values, spots, query)]
+    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+
 def region(region_id: str, query: str, rows: NDArray[np.int64], spots: Spots) -> Region:
     """The region that consists of the spots `rows`, outlined along their grid cells."""
     rows = np.unique(np.asarray(rows, np.int64))

@@ -1,0 +1,13 @@
+"""What the networks would run on, in words; torch is imported when asked."""
+
+
+def describe_device(name: str) -> str:
+    """Device, precision and torch version."""
+    import torch
+
+    from models.networks.compute import native_bf16, torch_device
+
+    device = torch_device(name)
+    what = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    precision = "bfloat16" if native_bf16(device) else "float32"
+    return f"{device.type} ({what}), {precision}, torch {torch.__version__}"
