@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from tools.errors import SlideError
 U8 = NDArray[np.uint8]
 MAX_PX = 600_000_000  # decoded whole, so about 1.8 GB
 WHITE = (255, 255, 255, 255)
+PLAIN_COLOURS = ("MINISBLACK", "RGB", "YCBCR")  # what tifffile decodes to RGB; Pillow knows CMYK, palettes, ...
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def _read_tiff(path: Path) -> FlatImage:
             series = tiff.series[0]
             sizes = dict(zip(series.axes, series.shape, strict=False))
             _check_size(path, sizes.get("X", 0), sizes.get("Y", 0))
+            if tiff.pages.first.photometric.name not in PLAIN_COLOURS:
+                return replace(_read_pil(path), mpp=_tiff_mpp(tiff))
             return FlatImage(_to_rgb(_axes_yxs(series)), _tiff_mpp(tiff), "TIFF")
     except (tifffile.TiffFileError, OSError, ValueError, IndexError, KeyError, RuntimeError) as error:
         raise SlideError(f"{path.name} is not a TIFF that can be read, or it is cut off ({error}).") from error
