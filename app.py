@@ -102,9 +102,11 @@ def ask(
     settings = _settings(workspace=workspace, chat_model=chat_model, device=device)
     with errors_as_sentences():
         questions = _questions(question, script)
+        from agent import chat_models
         from agent.loop import Conversation
         from agent.session import Session
 
+        chat_models.build(settings)  # a wrong name is refused before a slide is prepared
         prepared = _open_or_prepare(settings, slide, mpp)
         conversation = Conversation(Session(_workspace(settings), slide=prepared), settings)
         turns = [_turn(conversation, text, as_json) for text in questions]
