@@ -1,11 +1,14 @@
 """One visitor's conversation: the slide that is open, the layers and regions that it made. Never shared."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from threading import RLock
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.prepare import PrepareOptions, Runtime
 from tools.prepared import PreparedSlide
 from tools.regions import Region
 from tools.workspace import Workspace
@@ -27,13 +30,23 @@ class Layer:
 
 @dataclass
 class Session:
-    """State of one conversation."""
+    """State of one conversation.
+
+    `slide` is the open slide once it is prepared; `opened` names the open slide (or its file) from the moment it is
+    opened, and `options` says how it will be prepared. Tools hold `lock` while they work.
+    """
 
     workspace: Workspace
     slide: PreparedSlide | None = None
     layers: dict[str, Layer] = field(default_factory=dict)
-    regions: dict[str, Region] = field(default_factory=dict)
+    regions: dict[str, Region] = field(default_factory=dict)  # of the open slide, in the order in which they were made
     selection: NDArray[np.int64] | None = None  # rows of the spots that the person selected
+    opened: str | None = None
+    options: PrepareOptions | None = None
+    models: str | None = None  # the model set for slides that were never prepared
+    runtime: Runtime = field(default_factory=Runtime)
+    lock: RLock = field(default_factory=RLock, repr=False)
+    region_count: int = 0
 
     def add_layer(self, title: str, kind: Literal["score", "gene"], values: NDArray[np.float32]) -> Layer:
         """Keep one value per spot of the open slide under a new id (l1, l2, ...)."""
@@ -41,3 +54,18 @@ class Session:
         layer = Layer(f"l{len(self.layers) + 1}", title, kind, self.slide.name, values)
         self.layers[layer.id] = layer
         return layer
+
+    def add_regions(self, found: Sequence[Region]) -> list[Region]:
+        """Keep regions under new ids (r1, r2, ...); an id is never given twice."""
+        kept = []
+        for region in found:
+            self.region_count += 1
+            kept.append(replace(region, id=f"r{self.region_count}"))
+        self.regions |= {region.id: region for region in kept}
+        return kept
+
+    def show(self, name: str, slide: PreparedSlide | None, options: PrepareOptions | None = None) -> None:
+        """Make a slide the open one; what referred to the spots of another is forgotten."""
+        if slide is None or slide is not self.slide:
+            self.regions, self.selection = {}, None
+        self.opened, self.slide, self.options = name, slide, options

@@ -1,0 +1,94 @@
+"""Names of chat models to LangChain chat models, imported on demand: `offline`, or `openai/<model>` on any such server."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlparse
+
+from pydantic import SecretStr
+
+from tools.errors import ModelUnavailable
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+OPENAI_URL = "https://api.openai.com/v1"
+TIMEOUT_S, RETRIES = 60.0, 2
+KNOWN = ("offline", "openai/<model>")
+
+
+class ChatSettings(Protocol):
+    """What choosing a chat model needs of the settings."""
+
+    @property
+    def chat_model(self) -> str:
+        """`offline` or `openai/<model>`."""
+        ...
+
+    @property
+    def openai_base_url(self) -> str | None:
+        """Base URL of an OpenAI-compatible server (vLLM, Ollama, llama.cpp); None is OpenAI's own."""
+        ...
+
+    @property
+    def openai_api_key(self) -> SecretStr | None:
+        """Key for that server; servers of one's own often need none."""
+        ...
+
+    @property
+    def offline(self) -> bool:
+        """Never leave this machine."""
+        ...
+
+
+def server_of(settings: ChatSettings) -> str | None:
+    """Host of the chat model's server, None when there is no server."""
+    if settings.chat_model == "offline":
+        return None
+    url = urlparse(settings.openai_base_url or OPENAI_URL)
+    return url.netloc.rpartition("@")[2] or "?"
+
+
+def build(settings: ChatSettings) -> "BaseChatModel":
+    """The chat model that the settings name. Raises ModelUnavailable: unknown name, missing key, no network wanted."""
+    if settings.chat_model == "offline":
+        return _offline()
+    provider, _, model = settings.chat_model.partition("/")
+    if provider != "openai" or not model:
+        raise ModelUnavailable(f"There is no chat model '{settings.chat_model}'; known: {', '.join(KNOWN)}.")
+    if settings.offline and not _is_local(settings.openai_base_url or OPENAI_URL):
+        raise ModelUnavailable(
+            f"The settings say offline, but '{settings.chat_model}' is at {server_of(settings)}; "
+            "set the chat model to 'offline' or the base URL to a server on this machine."
+        )
+    if settings.openai_api_key is None and settings.openai_base_url is None:
+        raise ModelUnavailable(
+            f"'{settings.chat_model}' needs a key: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own."
+        )
+    return _openai(model, settings)
+
+
+def _is_local(url: str) -> bool:
+    return urlparse(url).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+def _openai(model: str, settings: ChatSettings) -> "BaseChatModel":
+    from langchain_openai import ChatOpenAI
+
+    return ChatOpenAI(
+        model=model,
+        base_url=settings.openai_base_url,
+        api_key=settings.openai_api_key or SecretStr("none"),
+        timeout=TIMEOUT_S,
+        max_retries=RETRIES,
+        temperature=0 if settings.openai_base_url else None,
+        streaming=True,
+    )
+
+
+@cache
+def _offline() -> "BaseChatModel":
+    from agent.offline.chat import OfflineChat
+    from agent.offline.planner import Planner
+    from models.networks.sentence import SentenceEncoder
+
+    return OfflineChat(planner=Planner(SentenceEncoder()))

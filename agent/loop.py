@@ -1,0 +1,127 @@
+"""One conversation: a question in, events out. The same loop for every chat model."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, HumanMessage, ToolMessage
+from langchain_core.runnables import RunnableConfig
+
+from agent import chat_models
+from agent.chat_models import ChatSettings
+from agent.events import Answer, AnswerDelta, Event, Progress, ToolFinished, ToolStarted
+from agent.middleware import ModelGuard, ToolWords
+from agent.prompts import SYSTEM
+from agent.server_errors import ChatModelFailed
+from agent.session import Session
+from agent.suggest import suggestions
+from agent.toolbox import TOOLS
+from tools.errors import ModelUnavailable
+
+MAX_CALLS = 10  # answers of the chat model within one turn
+MAX_QUESTION = 4_000  # characters
+
+
+class Conversation:
+    """A person and a chat model talking about the slides of one session; remembers what was said."""
+
+    def __init__(self, session: Session, settings: ChatSettings, max_calls: int = MAX_CALLS):
+        self.session = session
+        self._settings, self._max_calls = settings, max_calls
+        self._messages: list[AnyMessage] = []
+        self._agent: Any = None
+
+    def ask(self, question: str) -> Iterator[Event]:
+        """Answer one question; the last event is the Answer. Failures of the chat model are told in it."""
+        turn: list[AnyMessage] = [HumanMessage(question.strip()[:MAX_QUESTION])]
+        finished: list[ToolFinished] = []
+        try:
+            for event in self._run(turn):
+                if isinstance(event, ToolFinished):
+                    finished.append(event)
+                yield event
+            text = turn[-1].text
+        except (ChatModelFailed, ModelUnavailable) as error:
+            text = str(error)
+        finally:
+            self._messages += _whole(turn)
+        if not isinstance(turn[-1], AIMessage) or turn[-1].tool_calls:
+            self._messages.append(AIMessage(text))
+        yield Answer(text, suggestions(finished, self.session))
+
+    def _run(self, turn: list[AnyMessage]) -> Iterator[Event]:
+        """Run the agent on the conversation and `turn`, append what comes to `turn`, and translate it."""
+        if self._agent is None:
+            self._agent = self._create()
+        stream = self._agent.stream(
+            {"messages": [*self._messages, *turn]},
+            RunnableConfig(recursion_limit=8 * self._max_calls),
+            context=self.session,
+            stream_mode=["messages", "custom", "updates"],
+        )
+        deltas = _Deltas()
+        for mode, part in stream:
+            if mode == "messages":
+                yield from deltas.read(part[0])
+            elif mode == "custom" and isinstance(part, Progress):
+                yield part
+            elif mode == "updates":
+                for update in part.values():
+                    for message in (update or {}).get("messages", []):
+                        turn.append(message)
+                        yield from _events(message, turn)
+
+    def _create(self) -> Any:
+        guard = ModelGuard(self._max_calls, [tool.name for tool in TOOLS], chat_models.server_of(self._settings))
+        return create_agent(
+            chat_models.build(self._settings),
+            list(TOOLS),
+            system_prompt=SYSTEM,
+            middleware=[guard, ToolWords()],
+            context_schema=Session,
+        )
+
+
+class _Deltas:
+    """Text as it streams. What may turn out to be a tool call written as JSON is held back."""
+
+    def __init__(self) -> None:
+        self._id: str | None = None
+        self._text = ""
+
+    def read(self, message: Any) -> Iterator[AnswerDelta]:
+        if not isinstance(message, AIMessageChunk) or not message.text:
+            return
+        if message.id != self._id:
+            self._id, self._text = message.id, ""
+        before, self._text = self._text, self._text + message.text
+        start = self._text.lstrip()
+        if start and not start.startswith(("{", "[", "<", "`")):
+            held_back = before if not before.strip() or before.lstrip()[0] in "{[<`" else ""
+            yield AnswerDelta(held_back + message.text)
+
+
+def _events(message: AnyMessage, turn: list[AnyMessage]) -> Iterator[Event]:
+    if isinstance(message, AIMessage):
+        for call in message.tool_calls:
+            yield ToolStarted(str(call["id"]), call["name"], dict(call["args"]))
+    elif isinstance(message, ToolMessage):
+        calls = [call for earlier in turn if isinstance(earlier, AIMessage) for call in earlier.tool_calls]
+        args = next((dict(call["args"]) for call in calls if call["id"] == message.tool_call_id), {})
+        artifacts = cast("list[dict[str, Any]]", message.artifact or [])
+        failed = message.status == "error"
+        yield ToolFinished(message.tool_call_id, message.name or "", args, message.text, artifacts, failed)
+
+
+def _whole(turn: list[AnyMessage]) -> list[AnyMessage]:
+    """The messages of a turn without calls that got no result: servers refuse a conversation that holds one."""
+    answered = {message.tool_call_id for message in turn if isinstance(message, ToolMessage)}
+    kept: list[AnyMessage] = []
+    dropped: set[str | None] = set()
+    for message in turn:
+        ids = {call["id"] for call in message.tool_calls} if isinstance(message, AIMessage) else set()
+        if ids - answered:
+            dropped |= ids
+        elif not (isinstance(message, ToolMessage) and message.tool_call_id in dropped):
+            kept.append(message)
+    return kept

@@ -1,0 +1,36 @@
+"""What one might ask next, given what the tools have just shown."""
+
+from collections.abc import Sequence
+
+from agent.events import ToolFinished
+from agent.session import Session
+
+
+def suggestions(finished: Sequence[ToolFinished], session: Session) -> tuple[str, ...]:
+    """Up to three next questions, each of which every chat model understands."""
+    if session.slide is None:
+        return ("Which slides do you have?", "Infer the expression") if session.opened else ("Which slides do you have?", "Open demo")
+    asked = {event.tool for event in finished}
+    found: list[str] = []
+    for event in reversed(finished):
+        if not event.failed:
+            found += _after(event, asked)
+    seen = {region.query.lower() for region in session.regions.values()}
+    fresh = [term for term in ("epidermis", "immune cells", "fibroblasts", "collagen") if term not in seen]
+    found += [*(f"Where can I see {term}?" for term in fresh), "What am I looking at?"]
+    return tuple(dict.fromkeys(found))[:3]
+
+
+def _after(event: ToolFinished, asked: set[str]) -> list[str]:
+    if event.tool == "highlight_region":
+        follow = [] if "top_genes" in asked else ["Which genes are high there?"]
+        query = event.args.get("query")
+        return [*follow, *([f"Heat map of {query}"] if query and "rank_spots" not in asked else [])]
+    if event.tool == "top_genes":
+        rows = [row for shown in event.artifacts if shown.get("kind") == "genes" for row in shown["rows"]]
+        return [f"Show me {row['gene']}" for row in rows[:1]] + ["How reliable is this?"]
+    if event.tool == "rank_spots":
+        return [f"Where is {event.args['query']}?", f"Which genes mark {event.args['query']}?"]
+    if event.tool == "show_gene":
+        return ["How reliable is this?"]
+    return []

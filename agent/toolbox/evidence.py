@@ -1,0 +1,83 @@
+"""Whether a phrase says anything about a slide: its map against the maps of unrelated phrases, and terms it resembles."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.protocols import F32, JointModel
+from tools.prepared import PreparedSlide
+from tools.score import against_null, score
+
+KNOWN_TERM = 0.5  # cosine to the nearest known term below which a phrase counts as unknown
+CLEAR, WEAK = 0.95, 0.80  # share of unrelated phrases that a phrase's peak must exceed
+
+
+@runtime_checkable
+class KnowsTerms(Protocol):
+    """A joint model that can say which of its training terms a text is like."""
+
+    def nearest_terms(self, text: str, k: int = 5) -> list[tuple[str, float]]:
+        """The k known terms nearest to `text`, with cosine similarity."""
+        ...
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How far a phrase's map stands out.
+
+    `beats` is the share of `phrases` unrelated phrases whose best 5 % of spots score lower than the phrase's best 5 %;
+    `nearest` are known terms when the phrase is not one of them.
+    """
+
+    beats: float
+    phrases: int
+    nearest: tuple[str, ...] = ()
+
+    def words(self, title: str) -> str:
+        """A verdict in a sentence; which strength it has decides what is said."""
+        beaten = round(self.beats * self.phrases)
+        which = f"all {self.phrases}" if beaten == self.phrases else f"{beaten} of {self.phrases}"
+        rank = f"its best spots score higher than those of {which} unrelated phrases"
+        if self.nearest:
+            terms = ", ".join(self.nearest)
+            return f"I do not know the term '{title}', so take the map as a guess; nearest terms that I know: {terms}. Here {rank}."
+        if self.beats >= CLEAR:
+            return f"It stands out on this slide: {rank}."
+        if self.beats >= WEAK:
+            return f"The signal is weak: {rank}, so look at the tissue before you rely on it."
+        return f"It does not separate from chance: {rank}, so '{title}' may well be absent here."
+
+
+@lru_cache(maxsize=4)
+def _null_vectors(joint: JointModel) -> F32:
+    return joint.encode_text(joint.null_texts())
+
+
+def _peaks(scores: F32) -> NDArray[np.float64]:
+    """Mean of the best 5 % of the spots, per column (n, q)."""
+    k = max(3, round(0.05 * len(scores)))
+    k = min(k, len(scores))
+    return np.asarray(np.partition(scores, len(scores) - k, axis=0)[len(scores) - k :].mean(axis=0), np.float64)
+
+
+def evidence(slide: PreparedSlide, query: str, values: F32, minus: str | None = None) -> Evidence:
+    """Compare the peak of `values` (n,), the scores of `query` (minus `minus`), with those of unrelated phrases."""
+    cosines = score(np.asarray(slide.adata.obsm["X_joint"], np.float32), _null_vectors(slide.joint))
+    null = against_null(cosines, cosines)
+    if minus:
+        null = null - np.roll(null, 1, axis=1)
+    beats = float((_peaks(null) < _peaks(values[:, None])[0]).mean())
+    return Evidence(beats, null.shape[1], unknown_term(slide.joint, query))
+
+
+def unknown_term(joint: JointModel, text: str) -> tuple[str, ...]:
+    """Known terms nearest to `text` when it is none of them; () when it is known or the model cannot tell."""
+    if not isinstance(joint, KnowsTerms):
+        return ()
+    near = joint.nearest_terms(text, 3)
+    if not near or near[0][1] >= KNOWN_TERM:
+        return ()
+    return tuple(term for term, _ in near)

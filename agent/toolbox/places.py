@@ -1,0 +1,113 @@
+"""What a region argument means: an id, several ids, `selection`, `outside ...`, or words that are looked up on the slide."""
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.events import Artifact
+from agent.session import Session
+from tools.errors import SlideError, ToolError
+from tools.prepared import PreparedSlide, load_prepared
+from tools.regions import Region, highlight
+
+_IDS = re.compile(r"r\d+(?:\s*(?:,|-|and|\s)\s*r\d+)*\Z", re.I)
+_OUTSIDE = re.compile(r"(?:everything )?(?:outside|not in|not|except|all but)(?: of)? (.+)\Z", re.I)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Spots that a region argument means: `rows`, a label for a sentence, and artefacts of regions made for it."""
+
+    rows: NDArray[np.int64]
+    label: str
+    regions: tuple[Region, ...] = ()
+    artifacts: list[Artifact] = field(default_factory=list)
+
+
+def prepared_slide(session: Session) -> PreparedSlide:
+    """The open, prepared slide. Raises ToolError saying which tool brings one."""
+    if session.slide is not None:
+        return session.slide
+    if session.opened is None:
+        known = [state for state in session.workspace.slides() if state.state == "prepared"]
+        if len(known) != 1:
+            names = ", ".join(state.name for state in known) or "none prepared yet"
+            raise ToolError(f"No slide is open. Open one with open_slide (prepared: {names}).")
+        session.opened = known[0].name
+    state = session.workspace.find(session.opened)
+    if state.state != "prepared":
+        raise ToolError(f"Slide {state.name} is not prepared: call infer_expression first (it takes a minute or more).")
+    try:
+        slide = load_prepared(session.workspace, state.name, session.runtime.device, session.runtime.models_dir)
+    except SlideError as error:
+        raise ToolError(str(error)) from error
+    session.show(state.name, slide)
+    return slide
+
+
+def outline(session: Session, query: str, fraction: float | None = None) -> tuple[list[Region], list[Artifact]]:
+    """Regions that answer `query`, kept in the session, with the artefacts that draw them."""
+    slide = prepared_slide(session)
+    values = slide.text_scores(query)
+    layer = session.add_layer(query, "score", values)
+    label = query if fraction is None else f"{query}, best {100 * fraction:g} %"
+    regions = _known(session, label) or session.add_regions(highlight(values, slide.spots, label, fraction))
+    shown: list[Artifact] = [{"kind": "layer", "layer": layer.id}]
+    shown.append({"kind": "regions", "regions": [region.id for region in regions]})
+    return regions, shown
+
+
+def resolve(session: Session, text: str) -> Place:
+    """The spots that `text` means on the open slide. Raises ToolError with what exists."""
+    slide, text = prepared_slide(session), " ".join(text.split())
+    outside = _OUTSIDE.match(text)
+    if outside:
+        inner = resolve(session, outside[1])
+        rows = np.setdiff1d(np.arange(len(slide.spots)), inner.rows)
+        return Place(rows, f"the tissue outside {inner.label}", (), inner.artifacts)
+    if text.lower() in ("selection", "the selection", "my selection"):
+        if session.selection is None or not len(session.selection):
+            raise ToolError("Nothing is selected. Draw around an area on the slide, or name a region by id or in words.")
+        return Place(np.asarray(session.selection, np.int64), "your selection")
+    if _IDS.match(text):
+        return _by_ids(session, text.lower())
+    if not text:
+        raise ToolError("Which region? Give an id such as r1, 'selection', or words such as 'epidermis'.")
+    known = _known(session, text)
+    artifacts: list[Artifact] = []
+    if not known:
+        known, artifacts = outline(session, text)
+    if not known:
+        raise ToolError(f"No spot of this slide scores above the threshold for '{text}'.")
+    return Place(_union(known), f"{_ids_in_short(known)} ({text})", tuple(known), artifacts)
+
+
+def _by_ids(session: Session, text: str) -> Place:
+    wanted: list[str] = []
+    for first, last in re.findall(r"r(\d+)(?:\s*-\s*r(\d+))?", text):
+        wanted += [f"r{number}" for number in range(int(first), int(last or first) + 1)]
+    missing = [name for name in wanted if name not in session.regions]
+    if missing:
+        known = ", ".join(f"{region.id} ({region.query})" for region in session.regions.values()) or "none yet"
+        raise ToolError(f"There is no region {', '.join(missing[:5])} on this slide; regions: {known}.")
+    regions = [session.regions[name] for name in wanted]
+    queries = list(dict.fromkeys(region.query for region in regions))
+    return Place(_union(regions), f"{_ids_in_short(regions)} ({', '.join(queries)})", tuple(regions))
+
+
+def _known(session: Session, query: str) -> list[Region]:
+    return [region for region in session.regions.values() if region.query.lower() == query.lower()]
+
+
+def _union(regions: list[Region]) -> NDArray[np.int64]:
+    return np.unique(np.concatenate([region.spots for region in regions]))
+
+
+def _ids_in_short(regions: list[Region]) -> str:
+    ids = [region.id for region in regions]
+    numbers = [int(name[1:]) for name in ids]
+    if len(ids) > 2 and numbers == list(range(numbers[0], numbers[0] + len(ids))):
+        return f"{ids[0]}-{ids[-1]}"
+    return ", ".join(ids)

@@ -1,0 +1,98 @@
+"""Tools that prepare a slide: lay spots on the tissue, infer expression."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from langchain.tools import ToolRuntime, tool
+from pydantic import Field
+
+from agent.events import Artifact, Progress
+from agent.session import Session
+from agent.toolbox.words import area, basis, counted, number
+from tools import prepare as stages
+from tools.errors import ModelUnavailable, MppNeeded, SlideError, ToolError
+from tools.workspace import PrepareOptions, SlideState
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What is wrong with a slide or a model is told to the chat model, which passes it on."""
+    try:
+        yield
+    except MppNeeded as error:
+        raise ToolError(
+            "The file does not say how large a pixel is, so nothing can be measured. How many microns is one pixel? Open "
+            "the slide again with mpp (about 0.5 for a 20x scan, 0.25 for 40x)."
+        ) from error
+    except (SlideError, ModelUnavailable) as error:
+        raise ToolError(str(error)) from error
+
+
+def _target(session: Session) -> tuple[str, PrepareOptions]:
+    """The open slide's name or path, and how it is to be prepared."""
+    name = session.slide.name if session.slide else session.opened
+    if name is None:
+        known = ", ".join(state.name for state in session.workspace.slides()) or "none yet"
+        raise ToolError(f"No slide is open. Open one with open_slide (known: {known}).")
+    return name, options_for(session, session.workspace.find(name))
+
+
+def options_for(session: Session, state: SlideState) -> PrepareOptions:
+    """How a slide is to be prepared: as this conversation said, else as before, else with the session's models."""
+    options = session.options or state.options
+    return replace(options, models=session.models) if state.state == "new" and session.models else options
+
+
+@tool(response_format="content_and_artifact", parse_docstring=True)
+def tile_slide(
+    runtime: ToolRuntime[Session],
+    spot_um: Annotated[float, Field(ge=5, le=1000)] = 55,
+    pitch_um: Annotated[float, Field(ge=5, le=2000)] | None = None,
+    layout: Literal["hex", "square"] = "hex",
+) -> tuple[str, list[Artifact]]:
+    """Lay a new grid of spots on the tissue of the open slide; expression must be inferred again after it.
+
+    Args:
+        spot_um: Diameter of a spot in microns.
+        pitch_um: Distance between the centres of neighbouring spots in microns; leave out to let the specimen decide.
+        layout: "hex" as in Visium, or "square".
+    """
+    session = runtime.context
+    with told():
+        name, options = _target(session)
+        if options.spots_path is not None:
+            raise ToolError("The spots of this slide were given with its data; they are not laid anew.")
+        options = replace(options, spot_um=spot_um, pitch_um=pitch_um, layout=layout)
+        state, spots = stages.tile(session.workspace, name, options)
+    if state.state == "prepared":
+        return f"{state.name} already has this grid: {counted(len(spots), 'spot')}; nothing changed.", []
+    session.show(state.name, None, options)
+    tissue = f", on {area(spots.tissue_um2)} of tissue" if spots.tissue_um2 else ""
+    words = (
+        f"{counted(len(spots), 'spot')} of {spots.spot_um:g} um, {spots.pitch_um:g} um apart ({spots.layout}){tissue}.\n"
+        "Expression is not inferred for this grid yet: call infer_expression."
+    )
+    return words, [{"kind": "slide", "slide": state.name}]
+
+
+@tool(response_format="content_and_artifact", parse_docstring=True)
+def infer_expression(runtime: ToolRuntime[Session]) -> tuple[str, list[Artifact]]:
+    """Prepare the open slide: infer the expression of every spot from the image and embed it beside text. Skips what is done."""
+    session = runtime.context
+
+    def report(stage: str, done: int, total: int) -> None:
+        runtime.stream_writer(Progress(stage, int(done), int(total)))
+
+    with told():
+        name, options = _target(session)
+        slide = stages.prepare(session.workspace, name, options, session.runtime, report)
+    session.show(slide.name, slide, options)
+    reliability = slide.adata.var["reliability"].dropna() if "reliability" in slide.adata.var else []
+    known = f", median reliability {number(float(reliability.median()))}" if len(reliability) else ""
+    words = (
+        f"{slide.name} is ready: expression of {slide.adata.n_vars:,} genes in {counted(len(slide.spots), 'spot')} "
+        f"({slide.provenance.get('units', 'log1p CP10K')}{known}).\n{basis(slide)}"
+    )
+    return words, [{"kind": "slide", "slide": slide.name}]
