@@ -73,7 +73,7 @@ def _read_tiff(path: Path) -> FlatImage:
             series = tiff.series[0]
             sizes = dict(zip(series.axes, series.shape, strict=False))
             _check_size(path, sizes.get("X", 0), sizes.get("Y", 0))
-            if tiff.pages.first.photometric.name not in PLAIN_COLOURS:
+            if tifffile.PHOTOMETRIC(tiff.pages.first.photometric).name not in PLAIN_COLOURS:
                 return replace(_read_pil(path), mpp=_tiff_mpp(tiff))
             return FlatImage(_to_rgb(_axes_yxs(series)), _tiff_mpp(tiff), "TIFF")
     except (tifffile.TiffFileError, OSError, ValueError, IndexError, KeyError, RuntimeError) as error:

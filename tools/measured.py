@@ -33,7 +33,8 @@ def open_measured(path: Path, models: str, device: str = "auto", models_dir: Pat
     zero = np.zeros(data.n_obs, np.int64)
     l0_xy = np.asarray(data.obsm["spatial"], np.float64)
     spots = Spots(tuple(map(str, data.obs_names)), l0_xy, zero, zero, 55.0, 100.0, "given", 1.0)
-    return PreparedSlide(SlideState(path.stem, path, PrepareOptions(models=models), "prepared"), spots, data, joint)
+    state = SlideState(path.stem, path, PrepareOptions(models=models), "prepared")
+    return PreparedSlide(state, spots, data, lambda: joint)
 
 
 def log1p_cp10k(x: NDArray[np.float32], name: str) -> NDArray[np.float32]:

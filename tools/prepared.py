@@ -1,7 +1,8 @@
 """A slide that went through every stage, opened for questions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ class PreparedSlide:
     state: SlideState
     spots: Spots
     adata: anndata.AnnData
-    joint: JointModel
+    load_joint: Callable[[], JointModel]
     _scores: dict[str, F32] = field(default_factory=dict)
 
     @property
@@ -45,6 +46,11 @@ class PreparedSlide:
     def mpp(self) -> float:
         """Um per level-0 pixel."""
         return self.spots.mpp
+
+    @cached_property
+    def joint(self) -> JointModel:
+        """The model of the space that spots and text share, loaded with the first question."""
+        return self.load_joint()
 
     @cached_property
     def slide(self) -> Slide:
@@ -101,5 +107,5 @@ def load_prepared(
 @lru_cache(maxsize=16)
 def _load(workspace: Workspace, name: str, _made_by: str, device: str, models_dir: Path | None) -> PreparedSlide:
     state, folder = workspace.get(name), workspace.folder(name)
-    joint = load(model_set(state.options.models).joint, device, models_dir)
+    joint = partial(load, model_set(state.options.models).joint, device, models_dir)
     return PreparedSlide(state, load_spots(folder / "spots.npz"), anndata.read_h5ad(folder / "spots.h5ad"), joint)
