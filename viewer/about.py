@@ -21,7 +21,7 @@ def source(prepared: PreparedSlide | None) -> str:
     return str(prepared.provenance["expression"]) if prepared else "predicted"
 
 
-def facts(name: str | None, prepared: PreparedSlide | None, shelf: Shelf) -> list[str]:
+def facts(name: str | None, prepared: PreparedSlide | None, mpp: float | None, shelf: Shelf) -> list[str]:
     """Size, magnification, spots, genes and models, as far as they are known."""
     if name is None:
         return []
@@ -29,12 +29,13 @@ def facts(name: str | None, prepared: PreparedSlide | None, shelf: Shelf) -> lis
         slide = shelf.slide(name)
     except SlideError as error:
         return [str(error)]
+    mpp = mpp or slide.mpp
     known = []
-    if slide.mpp is None:
+    if mpp is None:
         known += [f"{slide.width:,} × {slide.height:,} px", "pixel size unknown"]
     else:
-        known.append(f"{slide.width * slide.mpp / 1000:.2f} × {slide.height * slide.mpp / 1000:.2f} mm")
-        known.append(f"{slide.mpp:.3g} µm/px")
+        known.append(f"{slide.width * mpp / 1000:.2f} × {slide.height * mpp / 1000:.2f} mm")
+        known.append(f"{mpp:.3g} µm/px")
     if slide.objective:
         known.append(f"{slide.objective:g}×")
     if prepared is None:
@@ -44,7 +45,7 @@ def facts(name: str | None, prepared: PreparedSlide | None, shelf: Shelf) -> lis
     return [*known, f"{len(prepared.spots):,} spots", f"{prepared.adata.n_vars:,} genes {source(prepared)}{by}"]
 
 
-def slide_payload(name: str | None, shelf: Shelf) -> dict[str, Any]:
+def slide_payload(name: str | None, mpp: float | None, shelf: Shelf) -> dict[str, Any]:
     """Where the browser finds the slide's tiles; without one, the sentence to show instead."""
     if name is None:
         return {"empty": NOTHING}
@@ -52,4 +53,4 @@ def slide_payload(name: str | None, shelf: Shelf) -> dict[str, Any]:
         slide = shelf.slide(name)
     except SlideError as error:
         return {"empty": str(error)}
-    return {"name": name, "url": f"slides/{quote(name)}.dzi", "mpp": slide.mpp}
+    return {"name": name, "url": f"slides/{quote(name)}.dzi", "mpp": mpp or slide.mpp}

@@ -125,7 +125,7 @@ class Handlers:
         if "slide" in parts:
             choices = [(about.choice(state), state.name) for state in self.shelf.states()]
             update[page.picker] = gr.Dropdown(choices=choices, value=visit.slide)
-            update[page.facts] = fragments.facts(about.facts(visit.slide, prepared, self.shelf))
+            update[page.facts] = fragments.facts(about.facts(visit.slide, prepared, visit.mpp, self.shelf))
         return update
 
     def _drawn(self, visit: Visit, parts: set[str]) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class Handlers:
         drawn: dict[str, Any] = {}
         prepared, session = visit.session.slide, visit.session
         if "slide" in parts:
-            drawn["slide"] = about.slide_payload(visit.slide, self.shelf)
+            drawn["slide"] = about.slide_payload(visit.slide, visit.mpp, self.shelf)
             drawn["spots"] = overlay.spots_payload(prepared.spots) if prepared else {}
         if "layer" in parts:
             layer = session.layers.get(visit.layer or "")

@@ -60,7 +60,10 @@ def tile_jpeg(slide: Slide, level: int, column: int, row: int) -> bytes:
 
 
 def static_files() -> dict[str, StaticFiles]:
-    """Folders that are served as they are, by address (Gradio has /assets). Raises PageError where OpenSeadragon was not set up."""
+    """Folders that are served as they are, by address (Gradio has /assets).
+
+    Raises PageError where the set-up did not bring OpenSeadragon.
+    """
     if not OPENSEADRAGON.is_file():
         raise PageError(
             f"The page needs OpenSeadragon, and {OPENSEADRAGON} is not there. Run `python setup_env.py` once: it "

@@ -34,7 +34,7 @@ def build_app(settings: Settings) -> FastAPI:
     """Everything that is served. Raises PageError where the set-up did not bring OpenSeadragon."""
     workspace = Workspace(settings.workspace, settings.demo_slide)
     shelf = Shelf(workspace)
-    visits = Visits(settings, workspace)
+    visits = Visits(settings, workspace, shelf)
     app = FastAPI(title="SpotWhisperer", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.visits = visits
     app.include_router(tile_router(shelf))

@@ -15,11 +15,14 @@ class Shelf:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._open: OrderedDict[str, Slide] = OrderedDict()
+        self._guests: dict[str, SlideState] = {}
         self._lock = threading.Lock()
 
     def states(self) -> list[SlideState]:
-        """Every slide of the workspace and how far it is prepared."""
-        return self._workspace.slides()
+        """Every slide that can be seen, and how far it is prepared."""
+        known = self._workspace.slides()
+        names = {state.name for state in known}
+        return known + [guest for guest in self._guests.values() if guest.name not in names]
 
     def slide(self, name: str) -> Slide:
         """The open slide of that name."""
@@ -27,7 +30,7 @@ class Shelf:
             if name in self._open:
                 self._open.move_to_end(name)
                 return self._open[name]
-        state = self._workspace.get(name)
+        state = self._guests.get(name) or self._workspace.get(name)
         slide = open_slide(state.path, state.mpp)
         with self._lock:
             self._open[name] = slide
@@ -35,7 +38,7 @@ class Shelf:
                 self._open.popitem(last=False)
         return slide
 
-    def forget(self, name: str) -> None:
-        """Let go of a slide whose file or scale has changed."""
-        with self._lock:
-            self._open.pop(name, None)
+    def admit(self, state: SlideState) -> None:
+        """Let a slide be seen that a conversation opened by its path and that the workspace does not know yet."""
+        if state.name not in {known.name for known in self._workspace.slides()}:
+            self._guests[state.name] = state

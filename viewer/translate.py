@@ -14,9 +14,10 @@ _BAR = 16
 
 
 def step_title(tool: str, args: dict[str, Any]) -> str:
-    """The call as one reads it: highlight_region(query='epidermis')."""
+    """The call as one reads it, in code type: `highlight_region(query='epidermis')`."""
     given = (f"{name}={_short(value)}" for name, value in args.items() if value is not None)
-    return f"{tool}({', '.join(given)})"
+    call = ", ".join(given).replace("`", "'")
+    return f"`{tool}({call})`"
 
 
 def _short(value: Any) -> str:
@@ -74,7 +75,7 @@ class Transcript:
             case Progress():
                 self._progress(event)
             case ToolFinished():
-                self._finish(event)
+                self._finish(event, regions)
             case AnswerDelta():
                 self._streamed += event.text
                 self._write(self._streamed)
@@ -102,11 +103,11 @@ class Transcript:
         if pending:
             pending[-1]["content"] = progress_words(event)
 
-    def _finish(self, event: ToolFinished) -> None:
+    def _finish(self, event: ToolFinished, regions: Collection[str]) -> None:
         if event.id not in self._steps:
             self._start(ToolStarted(event.id, event.tool, event.args))
         step = self._steps[event.id]
-        step["content"] = event.words
+        step["content"] = link_regions(event.words, regions)
         step["metadata"] |= {"status": "done"} | ({"log": "not possible"} if event.failed else {})
 
     def _settle_answer(self) -> None:

@@ -1,19 +1,22 @@
 """Who is looking: one visit per open page, with its own session, conversation and transcript; never shared."""
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
 
+from agent.events import Artifact, Event, ToolFinished
 from agent.loop import Conversation
-
-from agent.events import Answer, Event, ToolFinished
 from agent.session import Session
 from settings import Settings
 from tools.errors import ModelUnavailable, SlideError, ToolError
+from tools.prepare import Runtime
 from tools.prepared import PreparedSlide, load_prepared
 from tools.workspace import Workspace
+from viewer.shelf import Shelf
 from viewer.translate import Transcript
+
+log = logging.getLogger(__name__)
 
 MOST_VISITS = 200
 EXAMPLES = ("Where is the epidermis, and which genes mark it?", "Show me immune cells", "collagen", "Show KRT14")
@@ -23,13 +26,14 @@ PARTS = frozenset({"chat", "slide", "layer", "regions", "genes"})
 class Visit:
     """What one page shows. `ask` runs a turn and names the parts that changed after each event."""
 
-    def __init__(self, settings: Settings, workspace: Workspace) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, workspace: Workspace, shelf: Shelf) -> None:
         self._workspace = workspace
+        self._shelf = shelf
         self._busy = threading.Lock()
         self._stopped = False
         self._drawn: PreparedSlide | None = None
-        self.session = Session(workspace)
+        runtime = Runtime(settings.device, settings.models_dir, settings.chroma_url)
+        self.session = Session(workspace, models=settings.models, runtime=runtime)
         self.conversation = Conversation(self.session, settings)
         self.transcript = Transcript()
         self.slide: str | None = None
@@ -38,34 +42,39 @@ class Visit:
     def open(self, name: str) -> None:
         """Show another slide of the workspace; what was found on the last one goes with it."""
         self._clear_findings()
-        self.slide = name
-        self.session.slide = self._drawn = None
+        self.slide, self._drawn = name, None
+        self.session.show(name, None)
         self.transcript.suggestions = EXAMPLES
-        state = next((state for state in self._workspace.slides() if state.name == name), None)
-        if state is None:
-            self.transcript.say(f"The slide '{name}' is not in the workspace any more.")
-        elif state.state == "prepared":
-            self.session.slide = self._drawn = load_prepared(
-                self._workspace, name, self._settings.device, self._settings.models_dir
-            )
-        elif state.mpp is None:
+        state = self._workspace.get(name)
+        if state.state == "prepared":
+            runtime = self.session.runtime
+            self._drawn = load_prepared(self._workspace, name, runtime.device, runtime.models_dir)
+            self.session.show(name, self._drawn)
+        elif self.mpp is None and state.mpp is None and self._shelf.slide(name).mpp is None:
             self.transcript.say(
                 f"**{name}** does not store its pixel size, so nothing on it can be measured yet. How many microns is "
                 "one pixel? About 0.5 for a 20x scan, 0.25 for 40x.",
-                (f"Open {name} with mpp 0.5", f"Open {name} with mpp 0.25"),
+                (f"Open slide {name} with mpp 0.5", f"Open slide {name} with mpp 0.25"),
             )
         else:
             self.transcript.say(
                 f"**{name}** can be looked at, but no expression has been inferred on it yet, so I cannot search it. "
                 "Shall I? On a small slide it takes a minute or two.",
-                (f"Open {name} and infer expression",),
+                ("Infer expression on this slide",),
             )
+
+    @property
+    def mpp(self) -> float | None:
+        """Um per pixel that this conversation knows, where it knows better than the file."""
+        if self.session.slide is not None:
+            return self.session.slide.mpp
+        return self.session.options.mpp if self.session.options else None
 
     def _clear_findings(self) -> None:
         self.layer: str | None = None
         self.regions: list[str] = []
         self.shown: list[str] = []
-        self.genes: dict[str, Any] = {}
+        self.genes: Artifact = {}
 
     def ask(self, question: str) -> Iterator[tuple[Event | None, set[str]]]:
         """Run one turn; yields each event with the parts of the page that it changed."""
@@ -85,9 +94,9 @@ class Visit:
             self.transcript.close(str(error))
             yield None, {"chat"}
         except Exception:
+            log.exception("A turn broke off")
             self.transcript.close("Something broke in SpotWhisperer itself; its log says what. You can go on asking.")
             yield None, {"chat"}
-            raise
         finally:
             self.transcript.close()
             self._busy.release()
@@ -98,23 +107,25 @@ class Visit:
         self.transcript.add(event, known)
         changed = {"chat"}
         if isinstance(event, ToolFinished):
-            changed |= self._follow_slide()
+            changed |= self._follow_slide(event.artifacts)
             for artifact in event.artifacts:
                 changed |= self._place(artifact)
-        if isinstance(event, Answer):
-            changed |= self._follow_slide()
         return changed
 
-    def _follow_slide(self) -> set[str]:
-        """Notice that the conversation opened or prepared another slide."""
-        slide = self.session.slide
-        if slide is None or (slide.name == self.slide and slide is self._drawn):
-            return set()
+    def _follow_slide(self, artifacts: list[Artifact]) -> set[str]:
+        """Notice that a tool opened, tiled or prepared a slide; findings about other spots go."""
+        prepared = self.session.slide
+        named = next((artifact["slide"] for artifact in artifacts if artifact["kind"] == "slide"), None)
+        name = named or (prepared.name if prepared else self.slide)
+        if name == self.slide and prepared is self._drawn:
+            return {"slide"} if named else set()
+        if self.session.opened is not None:
+            self._shelf.admit(self._workspace.find(self.session.opened))
         self._clear_findings()
-        self.slide, self._drawn = slide.name, slide
+        self.slide, self._drawn = name, prepared
         return set(PARTS)
 
-    def _place(self, artifact: dict[str, Any]) -> set[str]:
+    def _place(self, artifact: Artifact) -> set[str]:
         match artifact["kind"]:
             case "layer":
                 self.layer = artifact["layer"]
@@ -126,10 +137,6 @@ class Visit:
             case "genes":
                 self.genes = artifact
                 return {"genes"}
-            case "slide" if artifact["slide"] != self.slide:
-                self.slide = artifact["slide"]
-                self._clear_findings()
-                return set(PARTS)
         return set()
 
     def stop(self) -> None:
@@ -141,9 +148,10 @@ class Visit:
 class Visits:
     """Visits by the key of the open page. The longest unused go when there are too many, or when their page closes."""
 
-    def __init__(self, settings: Settings, workspace: Workspace) -> None:
+    def __init__(self, settings: Settings, workspace: Workspace, shelf: Shelf) -> None:
         self._settings = settings
         self._workspace = workspace
+        self._shelf = shelf
         self._visits: OrderedDict[str, Visit] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -151,7 +159,7 @@ class Visits:
         """The visit of this page, begun if it is new."""
         with self._lock:
             if key not in self._visits:
-                self._visits[key] = Visit(self._settings, self._workspace)
+                self._visits[key] = Visit(self._settings, self._workspace, self._shelf)
             self._visits.move_to_end(key)
             while len(self._visits) > MOST_VISITS:
                 self._visits.popitem(last=False)

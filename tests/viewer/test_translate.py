@@ -1,0 +1,74 @@
+from agent.events import Answer, AnswerDelta, Progress, ToolFinished, ToolStarted
+from viewer.translate import Transcript, link_regions, progress_words, step_title
+
+ARGS = {"query": "epidermis", "fraction": None}
+
+
+def turn(*events) -> Transcript:
+    transcript = Transcript()
+    transcript.question("where?")
+    for event in events:
+        transcript.add(event, {"r1", "r12"})
+    return transcript
+
+
+def test_a_call_becomes_a_step_that_folds_when_it_is_done():
+    started = ToolStarted("a", "highlight_region", ARGS)
+    step = turn(started).messages[-1]
+    assert step["metadata"] == {"title": "`highlight_region(query='epidermis')`", "status": "pending"}
+    transcript = turn(started, ToolFinished("a", "highlight_region", ARGS, "Two regions."))
+    assert len(transcript.messages) == 2
+    assert transcript.messages[-1]["content"] == "Two regions."
+    assert transcript.messages[-1]["metadata"]["status"] == "done"
+
+
+def test_progress_shows_in_the_step_at_work_and_alone_does_no_harm():
+    started = ToolStarted("a", "infer_expression", {})
+    step = turn(started, Progress("embed tiles", 30, 120)).messages[-1]
+    assert "embed tiles" in step["content"]
+    assert "30 of 120" in step["content"]
+    assert len(turn(Progress("embed tiles", 1, 2)).messages) == 1
+
+
+def test_answers_stream_into_one_message_after_the_steps():
+    finished = ToolFinished("a", "top_genes", {}, "KRT5")
+    transcript = turn(
+        finished, AnswerDelta("The genes "), AnswerDelta("are"), Answer("The genes are KRT5 in r1.", ("more",))
+    )
+    assert [message["role"] for message in transcript.messages] == ["user", "assistant", "assistant"]
+    assert transcript.messages[-1] == {"role": "assistant", "content": "The genes are KRT5 in [r1](#r1)."}
+    assert transcript.suggestions == ("more",)
+
+
+def test_words_before_a_call_stay_above_it():
+    transcript = turn(AnswerDelta("Let me look."), ToolStarted("a", "list_slides", {}), Answer("There are two."))
+    assert [message["content"] for message in transcript.messages] == ["where?", "Let me look.", "", "There are two."]
+
+
+def test_a_tool_that_could_not_says_so():
+    step = turn(ToolFinished("a", "show_gene", {"genes": "XYZ"}, "Not predicted.", failed=True)).messages[-1]
+    assert step["metadata"]["log"] == "not possible"
+
+
+def test_closing_leaves_no_spinner():
+    transcript = turn(ToolStarted("a", "infer_expression", {}))
+    transcript.close("Stopped.")
+    assert all(message.get("metadata", {}).get("status") != "pending" for message in transcript.messages)
+    assert transcript.messages[-1]["content"] == "Stopped."
+
+
+def test_only_known_regions_become_links():
+    text = "r1, `r12` and r3; not tr1x, [r1](#r1) or KR1"
+    assert link_regions(text, {"r1", "r12"}) == "[r1](#r1), [r12](#r12) and r3; not tr1x, [r1](#r1) or KR1"
+
+
+def test_titles_are_short_and_cannot_break_out_of_code_type():
+    title = step_title("rank_spots", {"query": "a`b" + "x" * 100, "top_k": 5, "minus": None})
+    assert title.count("`") == 2
+    assert len(title) < 110
+    assert title.endswith("top_k=5)`")
+
+
+def test_progress_without_a_total_is_just_its_stage():
+    assert progress_words(Progress("load models", 0, 0)) == "load models"
+    assert "▱" not in progress_words(Progress("x", 9, 3))
