@@ -57,11 +57,6 @@ def theme() -> gr.themes.Base:
     )
 
 
-def head() -> str:
-    """Scripts that the slide needs before it is mounted, in order."""
-    return "".join(f'<script src="{address}"></script>' for address in SCRIPTS)
-
-
 def lay_out() -> Page:
     """Place every component; call inside a `gr.Blocks`."""
     with gr.Row(elem_id="sw-header", equal_height=True):
@@ -75,6 +70,7 @@ def lay_out() -> Page:
         with gr.Column(scale=3, min_width=480, elem_id="sw-left"):
             slide = gr.HTML(
                 html_template=(ASSETS / "slide_view.html").read_text(encoding="utf-8"),
+                head="".join(f'<script src="{address}"></script>' for address in SCRIPTS),  # loaded before mounting
                 js_on_load=MOUNT_SLIDE,
                 apply_default_css=False,
                 elem_id="sw-slide",

@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from settings import Settings
 from tools.workspace import Workspace
 from viewer.handlers import Handlers
-from viewer.page import head, lay_out, theme
+from viewer.page import lay_out, theme
 from viewer.routes import ASSETS, PageError, static_files, tile_router
 from viewer.shelf import Shelf
 from viewer.visits import Visits
@@ -52,7 +52,6 @@ def build_app(settings: Settings) -> FastAPI:
         server_port=settings.port,
         theme=theme(),
         css=(ASSETS / "page.css").read_text(encoding="utf-8"),
-        head=head(),
         footer_links=[],
         run_history=False,
         ssr_mode=False,

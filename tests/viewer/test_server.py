@@ -1,6 +1,8 @@
+import asyncio
 import json
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from settings import Settings
@@ -17,7 +19,10 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def web(fake_workspace: Workspace) -> TestClient:
-    return TestClient(build_app(Settings(workspace=fake_workspace.root, models="fake")))
+    async def build() -> FastAPI:
+        return build_app(Settings(workspace=fake_workspace.root, models="fake"))
+
+    return TestClient(asyncio.run(build()))  # outside of a loop Gradio makes some that nobody closes
 
 
 def test_page_tiles_and_scripts_are_served(web: TestClient):
