@@ -1,4 +1,4 @@
-"""Names of chat models to LangChain chat models, imported on demand: `offline`, or `openai/<model>` on any such server."""
+"""Names to LangChain chat models, imported on demand: `offline`, or `openai/<model>` on any compatible server."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Protocol

@@ -12,7 +12,7 @@ from agent.chat_models import ChatSettings
 from agent.events import Answer, AnswerDelta, Event, Progress, ToolFinished, ToolStarted
 from agent.middleware import ModelGuard, ToolWords
 from agent.prompts import SYSTEM
-from agent.server_errors import ChatModelFailed
+from agent.server_errors import ChatModelError
 from agent.session import Session
 from agent.suggest import suggestions
 from agent.toolbox import TOOLS
@@ -40,8 +40,8 @@ class Conversation:
                 if isinstance(event, ToolFinished):
                     finished.append(event)
                 yield event
-            text = turn[-1].text
-        except (ChatModelFailed, ModelUnavailable) as error:
+            text = str(turn[-1].text)
+        except (ChatModelError, ModelUnavailable) as error:
             text = str(error)
         finally:
             self._messages += _whole(turn)

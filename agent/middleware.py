@@ -11,10 +11,11 @@ from langchain.agents.middleware.types import ModelRequest, ModelResponse, ToolC
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 from langgraph.types import Command
 
-from agent.server_errors import ChatModelFailed, sentence_for, server_errors
+from agent.server_errors import ChatModelError, sentence_for, server_errors
 from tools.errors import ToolError
 
 KEPT_TURNS = 12
+_WRAPPING = re.compile(r"</?(?:tool_call|function_call|tools?)>|```(?:json|tool_call)?|<\|[\w]+\|>|\[TOOL_CALLS\]")
 
 
 class ToolWords(AgentMiddleware[Any, Any, Any]):
@@ -31,11 +32,13 @@ class ToolWords(AgentMiddleware[Any, Any, Any]):
                 return handler(request)
             except ToolError as error:
                 call = request.tool_call
-                return ToolMessage(str(error), tool_call_id=str(call["id"]), name=call["name"], status="error", artifact=[])
+                return ToolMessage(
+                    str(error), tool_call_id=str(call["id"]), name=call["name"], status="error", artifact=[]
+                )
 
 
 class ModelGuard(AgentMiddleware[Any, Any, Any]):
-    """Bounds the steps of a turn, reads calls that came as JSON text, and turns a server's failure into ChatModelFailed."""
+    """Bounds the steps of a turn, reads calls that came as JSON text, turns a server's failure into ChatModelError."""
 
     def __init__(self, max_calls: int, tool_names: Sequence[str], server: str | None):
         super().__init__()
@@ -53,7 +56,7 @@ class ModelGuard(AgentMiddleware[Any, Any, Any]):
         try:
             response = handler(request)
         except server_errors() as error:
-            raise ChatModelFailed(sentence_for(error, self._server)) from error
+            raise ChatModelError(sentence_for(error, self._server)) from error
         return ModelResponse(result=[self._checked(message) for message in response.result])
 
     def _checked(self, message: Any) -> Any:
@@ -62,12 +65,17 @@ class ModelGuard(AgentMiddleware[Any, Any, Any]):
         calls = calls_in_text(message.text, self._tool_names)
         if calls:
             return message.model_copy(update={"content": "", "tool_calls": calls, "invalid_tool_calls": []})
-        if message.invalid_tool_calls:
-            raise ChatModelFailed(f"The chat model at {self._server} sent a tool call that cannot be read; ask again, or try another model.")
-        if not message.text.strip():
-            raise ChatModelFailed(f"The chat model at {self._server} returned an empty answer; ask again, or try another model.")
-        if not message.response_metadata.get("finish_reason"):
-            raise ChatModelFailed(f"The answer of the chat model at {self._server} was cut off; ask again.")
+        problem = (
+            "sent a tool call that cannot be read; ask again, or try another model"
+            if message.invalid_tool_calls
+            else "returned an empty answer; ask again, or try another model"
+            if not message.text.strip()
+            else "was cut off in the middle of its answer; ask again"
+            if not message.response_metadata.get("finish_reason")
+            else None
+        )
+        if problem:
+            raise ChatModelError(f"The chat model at {self._server} {problem}.")
         return message
 
 
@@ -91,7 +99,7 @@ def stopped(messages: Sequence[AnyMessage]) -> str:
             found.append(message.text.splitlines()[0])
     so_far = " ".join(dict.fromkeys(reversed(found[:4])))
     said = f"So far: {so_far}" if so_far else "No tool has returned anything yet."
-    return f"I stopped here, since this took more steps than a question may. {said} Ask for one thing at a time to go on."
+    return f"I stopped here, since this took more steps than one question may. {said} Ask for one thing at a time."
 
 
 def recent(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
@@ -102,7 +110,7 @@ def recent(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
 
 def calls_in_text(text: str, tool_names: frozenset[str]) -> list[dict[str, Any]]:
     """Tool calls that a server wrote as JSON into its text; [] when there are none."""
-    body = re.sub(r"</?(?:tool_call|function_call|tools?)>|```(?:json|tool_call)?|<\|[\w]+\|>|\[TOOL_CALLS\]", " ", text).strip()
+    body = _WRAPPING.sub(" ", text).strip()
     if not body.startswith(("{", "[")):
         return []
     decoder, calls = json.JSONDecoder(), []
@@ -111,7 +119,8 @@ def calls_in_text(text: str, tool_names: frozenset[str]) -> list[dict[str, Any]]
             value, end = decoder.raw_decode(body)
         except json.JSONDecodeError:
             return []
-        calls += [call for item in (value if isinstance(value, list) else [value]) for call in _as_calls(item, tool_names)]
+        items = value if isinstance(value, list) else [value]
+        calls += [call for item in items for call in _as_calls(item, tool_names)]
         body = body[end:].lstrip(" ,;\n")
     return calls
 
@@ -123,7 +132,7 @@ def _as_calls(item: Any, tool_names: frozenset[str]) -> list[dict[str, Any]]:
         return [call for inner in item["tool_calls"] for call in _as_calls(inner, tool_names)]
     function = item["function"] if isinstance(item.get("function"), dict) else item
     name = function.get("name") or function.get("tool") or function.get("function")
-    args = next((function[key] for key in ("arguments", "parameters", "args", "input") if key in function), {})
+    args: Any = next((function[key] for key in ("arguments", "parameters", "args", "input") if key in function), {})
     if isinstance(args, str):
         try:
             args = json.loads(args or "{}")

@@ -9,7 +9,7 @@ from agent.session import Session
 def suggestions(finished: Sequence[ToolFinished], session: Session) -> tuple[str, ...]:
     """Up to three next questions, each of which every chat model understands."""
     if session.slide is None:
-        return ("Which slides do you have?", "Infer the expression") if session.opened else ("Which slides do you have?", "Open demo")
+        return ("Which slides do you have?", "Infer the expression" if session.opened else "Open demo")
     asked = {event.tool for event in finished}
     found: list[str] = []
     for event in reversed(finished):

@@ -8,9 +8,9 @@ from agent.offline.plan import Plan
 
 _EXAMPLES = ("where is the epidermis, and which genes mark it?", "show me KRT14", "collagen minus immune cells")
 ABILITIES = (
-    "I look at the open slide for you. I can show where a cell type, tissue or process lies and measure it, map a gene, "
-    "list the genes that set a region apart from the rest or from another region, subtract one phrase from another, "
-    "describe the slide, lay another grid of spots and infer expression again, and open other slides of the workspace."
+    "I look at the open slide for you. I can show where a cell type, tissue or process lies and measure it, map a "
+    "gene, list the genes that set a region apart from the rest or from another region, subtract one phrase from "
+    "another, describe the slide, lay another grid of spots and infer expression again, and open other slides."
 )
 MEDICAL = (
     "I do not give a diagnosis, a grade, a prognosis or advice on treatment; I can show where tissues and cell types "
@@ -23,13 +23,13 @@ NOT_YET = (
 OUT_OF_SCOPE = "That is outside of what I do: I only talk about the slides that are open here."
 METHOD = (
     "Each spot of tissue is cut out as image tiles, an image encoder turns them into vectors, and a network infers the "
-    "expression of every gene from these vectors and those of the neighbouring spots. The inferred transcriptome is then "
-    "compared with your words in a space that both share. A score is in standard deviations of unrelated phrases: zero "
-    "is like any phrase. For this slide:"
+    "expression of every gene from these vectors and those of the neighbouring spots. The inferred transcriptome is "
+    "then compared with your words in a space that both share. A score is in standard deviations of unrelated "
+    "phrases: zero is like any phrase. For this slide:"
 )
 TRUST = (
-    "Take it as a well-founded hint, not as a measurement: the expression is inferred from the image, and how well that "
-    "works differs from gene to gene. Check what matters on the tissue. For this slide:"
+    "Take it as a well-founded hint, not as a measurement: the expression is inferred from the image, and how well "
+    "that works differs from gene to gene. Check what matters on the tissue. For this slide:"
 )
 _FOR_PEOPLE = (
     (r"call infer_expression first", 'say "infer the expression" first'),

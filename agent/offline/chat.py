@@ -32,18 +32,30 @@ class OfflineChat(BaseChatModel):
         return "offline"
 
     def bind_tools(
-        self, tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool], *, tool_choice: str | None = None, **kwargs: Any
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,
+        **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """The same model; which tools there are is in the planner's grammar."""
         return self.bind(tools=list(tools), **kwargs)
 
     def _generate(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
     ) -> ChatResult:
         return ChatResult(generations=[ChatGeneration(message=self._respond(messages))])
 
     def _stream(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: CallbackManagerForLLMRun | None = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         message = self._respond(messages)
         if message.tool_calls:
@@ -60,7 +72,8 @@ class OfflineChat(BaseChatModel):
         if step is None:
             return AIMessage(content=compose(plan, turn.done, turn.said))
         call_id = f"call_{uuid.uuid4().hex[:12]}"
-        return AIMessage(content="", tool_calls=[{"name": step.tool, "args": step.args, "id": call_id, "type": "tool_call"}])
+        call = {"name": step.tool, "args": step.args, "id": call_id, "type": "tool_call"}
+        return AIMessage(content="", tool_calls=[call])
 
 
 def next_step(plan: Plan, turn: Turn) -> Step | None:
@@ -71,15 +84,16 @@ def next_step(plan: Plan, turn: Turn) -> Step | None:
     """
     results: dict[int, Done] = {}
     at, prepared = 0, False
-    for call in turn.done:
+    for number, call in enumerate(turn.done, 1):
         at = _next_possible(plan, at, results)
-        if call.step.tool == "infer_expression" and (at >= len(plan.steps) or plan.steps[at].tool != "infer_expression"):
+        wanted = plan.steps[at].tool if at < len(plan.steps) else None
+        if call.step.tool == "infer_expression" != wanted:
             if call.failed:
                 return None
             continue
         if call.failed and "infer_expression" in call.words and not prepared:
             prepared = True
-            if call is turn.done[-1]:
+            if number == len(turn.done):
                 return Step("infer_expression")
             continue
         results[at] = call

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
@@ -62,7 +63,7 @@ def focus_of(messages: Sequence[BaseMessage]) -> Focus:
     """What "there", "it" and "the second one" mean after `messages`."""
     focus = Focus()
     starts = [i for i, message in enumerate(messages) if isinstance(message, HumanMessage)] + [len(messages)]
-    for start, stop in zip(starts, starts[1:], strict=False):
+    for start, stop in pairwise(starts):
         done = _calls(messages[start:stop])
         for call in done:
             focus = _after(focus, call)

@@ -8,13 +8,27 @@ from typing import Any
 
 _WORD = re.compile(r"[^\W\d_]{5,}")
 _SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9]{0,9}(?:-[A-Za-z0-9]{1,5})*\Z")
-_CELL_WORD = re.compile(r"\s*[+⁺]?\s*(positive |high |low )?(t|b|nk)?[ -]?(cells?|lymphocytes?|macrophages?|positive)\b", re.I)
+_CELL_WORD = re.compile(
+    r"\s*[+⁺]?\s*(positive |high |low )?(t|b|nk)?[ -]?(cells?|lymphocytes?|macrophages?|positive)\b", re.I
+)
 
 
 @cache
 def read_data(name: str) -> Any:
     """One of the data files beside this module."""
     return json.loads((resources.files("agent.offline") / name).read_text(encoding="utf-8"))
+
+
+@cache
+def pattern(section: str, name: str) -> re.Pattern[str]:
+    """A pattern of grammar.json, where each is a list of alternatives."""
+    return re.compile("|".join(read_data("grammar.json")[section][name]), re.I)
+
+
+@cache
+def words(name: str) -> frozenset[str]:
+    """A word list of grammar.json."""
+    return frozenset(read_data("grammar.json")["words"][name].split())
 
 
 @cache

@@ -3,58 +3,20 @@
 import re
 from dataclasses import dataclass
 
+from agent.offline.lexicon import pattern, words
 from agent.offline.plan import Focus, FromStep
 
-_LEAD = frozenset(
-    """a an the some any all of in on at to for from with by as and or then so now also again please ok okay well just
-    hi hello hey um can could would will shall may you we i me us my your our it's let let's lets want need like love wanna
-    to see know get have look looks looking find show shows give tell display draw outline highlight mark map plot paint colour color
-    locate point out up segment search segmenting detect identify visualise visualize view reveal bring take pinpoint delineate circle spot
-    where what which who how is are was were be do does did there here whereabouts exactly mostly mainly
-    region regions area areas part parts place places zone zones spots location position piece pieces patch patches section
-    rich full lots lot much many big large wide extensive size extent percentage percent fraction share proportion amount measure
-    containing contain contains made consisting called that this these those bits
-    heat heatmap rank score scores scoring best top strongest highest similar resemble resembles most more me's about concerning
-    signal strength strong level levels presence distribution pattern tissue-wide image slide-wide covered occupied sits
-    i'd i'm wher whre shwo teh slide der die das den dem des le la les du de un une l' tissue sample whole sampled
-    interested compute calculate overlay on-screen if whether has anything something occupy occupies cover covers make makes""".split()
+_NUMBER_WORDS = dict(
+    zip(["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], range(1, 11), strict=True)
 )
-_TRAIL = frozenset(
-    """the a an of in on at to for from with by here there please slide slides tissue image picture section sample specimen biopsy scan
-    is are be do does it this that my your our located lie lies sit sits found visible present region regions area areas zone zones spots spot
-    map heatmap heat right now exactly thanks thank you too also then again and or strongest highest high strong mostly mainly
-    like look looks live reside on-screen me us one ones part parts signal score any occupy cover covers occupies take up
-    dominate dominates enriched if possible all over across whole whereabouts""".split()
-)
-_KEEP_TISSUE = re.compile(r"(connective|adipose|fatty|lymphoid|granulation|scar|elastic|muscle|fibrous|soft|epithelial|normal|nervous) tissue$")
-_GENE_WORDS = frozenset(
-    """gene genes marker markers mark marks marking characterise characterize characterises characterizes characteristic
-    distinguish distinguishes distinguishing define defines defining expressed express expresses expression differentially
-    differential deg degs de upregulated downregulated up down regulated high higher highest low enriched enrichment top list
-    set sets apart special unique specific signature profile transcripts transcriptional molecular molecularly difference
-    differences different differ differs compare compared comparing comparison between contrast drive drives driving
-    identity typical most significant significantly separate separates overexpressed active going molecules n why pick terms
-    versus changed changes change""".split()
-)
-_VERSUS = re.compile(
-    r"\s*,?\s*\b(?:versus|vs\.?|against|(?:as )?compared (?:to|with)|in comparison (?:to|with)|relative to|(?:rather |other )?than(?: in)?|but not in|"
-    r"(?:apart|different|differs?|distinguish(?:es)?|separates?) (?:it )?from)\b\s*",
-    re.I,
-)
-_MINUS = re.compile(r"\s*,?\s*(?:\b(?:minus|without|but not|excluding|except(?: for)?|and not|not counting|ignoring|less)\b|\s[-–−]\s)\s*", re.I)
-_TAKE_AWAY = re.compile(
-    r"^(?:what (?:is|remains) (?:left )?of )?(?P<query>.+?),? (?:if|when|after|once) (?:you|we|i)? ?(?:take away|taking away|remove|removing|subtract|subtracting|leave out|leaving out|exclude|excluding)"
-    r"(?: the)? (?P<minus>.+)$|^(?:subtract|take away|remove|take) (?:the )?(?P<minus2>.+?) (?:away )?from (?:the )?(?P<query2>.+)$",
-    re.I,
-)
-_NUMBER_WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 _NUMBER_WORDS |= {"twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100}
 _COUNT = r"(\d{1,4}|" + "|".join(_NUMBER_WORDS) + ")"
-_ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2, "largest": 0, "biggest": 0, "last": -1, "smallest": -1}
-_ORDINAL = re.compile(r"\b(?:the )?(" + "|".join(_ORDINALS) + r")(?: (?:one|region|area|piece|patch|spot|part))?\b", re.I)
+_ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2}
+_ORDINALS |= {"largest": 0, "biggest": 0, "last": -1, "smallest": -1}
+_ORDINAL = re.compile(
+    r"\b(?:the )?(" + "|".join(_ORDINALS) + r")(?: (?:one|region|area|piece|patch|spot|part))?\b", re.I
+)
 _REGION_ID = re.compile(r"\br\d+(?:\s*(?:,|and|&|-|to)\s*r\d+)*\b", re.I)
-_SELECTION = re.compile(r"\b(?:(?:my|the|this|current) )?(?:selection|selected (?:area|region|spots|part|tissue)|lasso(?:ed)?(?: (?:area|region|spots))?|(?:area|region|spots|part|what) (?:that )?i (?:have )?(?:selected|drew|marked|lassoed|circled|picked))\b", re.I)
-_ANAPHOR = re.compile(r"\b(?:there|it|that|this|them|they|those|these|here|(?:that|this|the|these|those|both|all) (?:same |highlighted |outlined |marked )?(?:regions?|areas?|parts?|zones?|patch(?:es)?|pieces?|ones?|place|structures?)|its|their)\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -68,15 +30,16 @@ class Size:
 
 def phrase(text: str, genes_too: bool = False) -> str:
     """The thing that is asked for: `text` without the words that frame it."""
-    words = re.sub(r"[?!.,;:\"“”()]+(?=\s|$)|(?<!\S)[\"“(]+", " ", text).split()
-    lead, trail = (_LEAD | _GENE_WORDS, _TRAIL | _GENE_WORDS) if genes_too else (_LEAD, _TRAIL)
-    while words and (words[0].lower() in lead or re.fullmatch(r"\d+%?|'s", words[0])):
-        words = words[1:]
-    while words and words[-1].lower().rstrip("'s") in trail | {""} or (words and words[-1].lower() in trail):
-        if _KEEP_TISSUE.search(" ".join(words).lower()):
+    kept = re.sub(r"[?!.,;:\"“”()]+(?=\s|$)|(?<!\S)[\"“(]+", " ", text).split()
+    more = words("gene_words") if genes_too else frozenset()
+    lead, trail = words("lead") | more, words("trail") | more
+    while kept and (kept[0].lower() in lead or re.fullmatch(r"\d+%?|'s", kept[0])):
+        kept = kept[1:]
+    while kept and {kept[-1].lower(), kept[-1].lower().rstrip("'s")} & trail:
+        if pattern("slots", "keep_tissue").search(" ".join(kept)):
             break
-        words = words[:-1]
-    return " ".join(words)
+        kept = kept[:-1]
+    return " ".join(kept)
 
 
 def split_versus(text: str) -> tuple[str, str | None]:
@@ -84,22 +47,22 @@ def split_versus(text: str) -> tuple[str, str | None]:
     between = re.search(r"\bbetween (.+?) and (.+)$", text, re.I)
     if between:
         return between.group(1), between.group(2)
-    compare = re.search(r"\b(?:compare|contrast|comparing) (.+?)(?: and | with | to | against | versus | vs\.? )(.+)$", text, re.I)
+    compare = pattern("slots", "compare_pair").search(text)
     if compare:
         return compare.group(1), compare.group(2)
     apart = re.search(r"\b(?:distinguish\w*|differ\w*|separat\w*|apart|tell)\b(.+?) from (.+)$", text, re.I)
     if apart:
         return apart.group(1), apart.group(2)
-    parts = _VERSUS.split(text, maxsplit=1)
+    parts = pattern("slots", "versus").split(text, maxsplit=1)
     return (parts[0], parts[1]) if len(parts) == 2 and parts[1].strip() else (text, None)
 
 
 def split_minus(text: str) -> tuple[str, str | None]:
     """`A minus B`, `A but not B`, `A if you take away B` -> (A, B)."""
-    match = _TAKE_AWAY.match(text.strip().rstrip("?.! "))
+    match = pattern("slots", "take_away").match(text.strip().rstrip("?.! "))
     if match:
         return (match["query"] or match["query2"]), (match["minus"] or match["minus2"])
-    parts = _MINUS.split(text, maxsplit=1)
+    parts = pattern("slots", "minus_between").split(text, maxsplit=1)
     return (parts[0], parts[1]) if len(parts) == 2 and parts[0].strip() and parts[1].strip() else (text, None)
 
 
@@ -113,7 +76,7 @@ def region_ids(ids: tuple[str, ...]) -> str:
 
 def reference(text: str, focus: Focus) -> str | FromStep | None:
     """The region that `text` refers to (an id, "the second one", "there", "my selection"), or None."""
-    outside = re.search(r"\b(?:outside|except|everything but|not in|the rest|elsewhere|surroundings? of|around)\b", text, re.I)
+    outside = pattern("slots", "outside").search(text)
     found = _plain_reference(text, focus)
     if outside and isinstance(found, FromStep):
         return FromStep(found.step, "outside ")
@@ -124,13 +87,13 @@ def _plain_reference(text: str, focus: Focus) -> str | FromStep | None:
     ids = _REGION_ID.search(text)
     if ids:
         return re.sub(r"\s*(?:and|&)\s*", ", ", re.sub(r"\s*(?:to|-)\s*", "-", ids.group().lower()))
-    if _SELECTION.search(text):
+    if pattern("slots", "selection").search(text):
         return "selection"
     ordinal = _ORDINAL.search(text)
     if ordinal and isinstance(focus.regions, tuple) and focus.regions:
         position = _ORDINALS[ordinal.group(1).lower()]
         return focus.regions[position] if position < len(focus.regions) else None
-    if _ANAPHOR.search(text):
+    if pattern("slots", "anaphor").search(text):
         return in_focus(focus)
     return None
 
@@ -159,16 +122,9 @@ def fraction(text: str) -> float | None:
     return float(match.group(1)) / 100 if match else None
 
 
-_MPP = re.compile(
-    r"[ ,]*\b(?:(?:at|with|and|has|of|is|it is|the|a|pixel|size|=|:)\s+)*(?:mpp\s*(?:of|is|=|:)?\s*(?P<a>\d*\.?\d+)|(?P<b>\d*\.?\d+)\s*(?:mpp|(?:um|µm|μm|microns?|micromet\w+)\s*(?:per|/|a)\s*(?:px|pixels?))"
-    r"|pixel size\s*(?:of|is|=|:)?\s*(?P<c>\d*\.?\d+)(?:\s*(?:um|µm|μm|microns?|micromet\w+))?)",
-    re.I,
-)
-
-
 def pixel_size(text: str) -> tuple[float | None, str]:
     """Microns per pixel that `text` gives, and the text without it."""
-    match = _MPP.search(text)
+    match = pattern("slots", "pixel_size").search(text)
     if not match:
         return None, text
     return float(match["a"] or match["b"] or match["c"]), (text[: match.start()] + text[match.end() :]).strip(" ,")

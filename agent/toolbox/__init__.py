@@ -8,5 +8,13 @@ from agent.toolbox.search import highlight_region, rank_spots
 from agent.toolbox.slides import describe_slide, list_slides, open_slide
 
 TOOLS: tuple[BaseTool, ...] = (
-    list_slides, open_slide, describe_slide, tile_slide, infer_expression, rank_spots, highlight_region, top_genes, show_gene,
-)  # fmt: skip
+    list_slides,
+    open_slide,
+    describe_slide,
+    tile_slide,
+    infer_expression,
+    rank_spots,
+    highlight_region,
+    top_genes,
+    show_gene,
+)

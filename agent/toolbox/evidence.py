@@ -1,8 +1,9 @@
-"""Whether a phrase says anything about a slide: its map against the maps of unrelated phrases, and terms it resembles."""
+"""Whether a phrase says anything about a slide: its map against those of unrelated phrases, and terms it resembles."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,10 @@ class Evidence:
         rank = f"its best spots score higher than those of {which} unrelated phrases"
         if self.nearest:
             terms = ", ".join(self.nearest)
-            return f"I do not know the term '{title}', so take the map as a guess; nearest terms that I know: {terms}. Here {rank}."
+            unknown = (
+                f"I do not know the term '{title}', so take the map as a guess; nearest terms that I know: {terms}."
+            )
+            return f"{unknown} Here {rank}."
         if self.beats >= CLEAR:
             return f"It stands out on this slide: {rank}."
         if self.beats >= WEAK:
@@ -52,7 +56,8 @@ class Evidence:
 
 
 @lru_cache(maxsize=4)
-def _null_vectors(joint: JointModel) -> F32:
+def _null_vectors(joint: Hashable) -> F32:
+    assert isinstance(joint, JointModel)
     return joint.encode_text(joint.null_texts())
 
 
@@ -65,7 +70,7 @@ def _peaks(scores: F32) -> NDArray[np.float64]:
 
 def evidence(slide: PreparedSlide, query: str, values: F32, minus: str | None = None) -> Evidence:
     """Compare the peak of `values` (n,), the scores of `query` (minus `minus`), with those of unrelated phrases."""
-    cosines = score(np.asarray(slide.adata.obsm["X_joint"], np.float32), _null_vectors(slide.joint))
+    cosines = score(np.asarray(slide.adata.obsm["X_joint"], np.float32), _null_vectors(cast(Hashable, slide.joint)))
     null = against_null(cosines, cosines)
     if minus:
         null = null - np.roll(null, 1, axis=1)

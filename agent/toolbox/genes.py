@@ -95,7 +95,8 @@ def show_gene(runtime: ToolRuntime[Session], genes: list[str]) -> tuple[str, lis
 
 
 def _where_high(session: Session, slide: PreparedSlide, symbol: str, values: NDArray[np.float32]) -> str:
-    reliability = float(slide.adata.var["reliability"].get(symbol, np.nan)) if "reliability" in slide.adata.var else np.nan
+    var = slide.adata.var
+    reliability = float(var["reliability"].get(symbol, np.nan)) if "reliability" in var else np.nan
     word = str(slide.provenance.get("expression", "predicted"))
     top = np.argsort(-values, kind="stable")[: max(3, len(values) // 10)]
     line = (

@@ -1,4 +1,4 @@
-"""What a region argument means: an id, several ids, `selection`, `outside ...`, or words that are looked up on the slide."""
+"""What a region argument means: ids, `selection`, `outside ...`, or words that are looked up on the slide."""
 
 import re
 from dataclasses import dataclass, field
@@ -69,7 +69,7 @@ def resolve(session: Session, text: str) -> Place:
         return Place(rows, f"the tissue outside {inner.label}", (), inner.artifacts)
     if text.lower() in ("selection", "the selection", "my selection"):
         if session.selection is None or not len(session.selection):
-            raise ToolError("Nothing is selected. Draw around an area on the slide, or name a region by id or in words.")
+            raise ToolError("Nothing is selected. Draw around an area on the slide, or name one by id or in words.")
         return Place(np.asarray(session.selection, np.int64), "your selection")
     if _IDS.match(text):
         return _by_ids(session, text.lower())

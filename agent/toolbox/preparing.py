@@ -23,8 +23,8 @@ def told() -> Iterator[None]:
         yield
     except MppNeeded as error:
         raise ToolError(
-            "The file does not say how large a pixel is, so nothing can be measured. How many microns is one pixel? Open "
-            "the slide again with mpp (about 0.5 for a 20x scan, 0.25 for 40x)."
+            "The file does not say how large a pixel is, so nothing can be measured. How many microns is one pixel? "
+            "Open the slide again with mpp (about 0.5 for a 20x scan, 0.25 for 40x)."
         ) from error
     except (SlideError, ModelUnavailable) as error:
         raise ToolError(str(error)) from error
@@ -70,8 +70,9 @@ def tile_slide(
         return f"{state.name} already has this grid: {counted(len(spots), 'spot')}; nothing changed.", []
     session.show(state.name, None, options)
     tissue = f", on {area(spots.tissue_um2)} of tissue" if spots.tissue_um2 else ""
+    grid = f"of {spots.spot_um:g} um, {spots.pitch_um:g} um apart ({spots.layout})"
     words = (
-        f"{counted(len(spots), 'spot')} of {spots.spot_um:g} um, {spots.pitch_um:g} um apart ({spots.layout}){tissue}.\n"
+        f"{counted(len(spots), 'spot')} {grid}{tissue}.\n"
         "Expression is not inferred for this grid yet: call infer_expression."
     )
     return words, [{"kind": "slide", "slide": state.name}]
@@ -79,7 +80,7 @@ def tile_slide(
 
 @tool(response_format="content_and_artifact", parse_docstring=True)
 def infer_expression(runtime: ToolRuntime[Session]) -> tuple[str, list[Artifact]]:
-    """Prepare the open slide: infer the expression of every spot from the image and embed it beside text. Skips what is done."""
+    """Prepare the open slide: infer the expression of every spot from the image. Skips what is done."""
     session = runtime.context
 
     def report(stage: str, done: int, total: int) -> None:
@@ -89,8 +90,9 @@ def infer_expression(runtime: ToolRuntime[Session]) -> tuple[str, list[Artifact]
         name, options = _target(session)
         slide = stages.prepare(session.workspace, name, options, session.runtime, report)
     session.show(slide.name, slide, options)
-    reliability = slide.adata.var["reliability"].dropna() if "reliability" in slide.adata.var else []
-    known = f", median reliability {number(float(reliability.median()))}" if len(reliability) else ""
+    known = ""
+    if "reliability" in slide.adata.var and slide.adata.var["reliability"].notna().any():
+        known = f", median reliability {number(float(slide.adata.var['reliability'].median()))}"
     words = (
         f"{slide.name} is ready: expression of {slide.adata.n_vars:,} genes in {counted(len(slide.spots), 'spot')} "
         f"({slide.provenance.get('units', 'log1p CP10K')}{known}).\n{basis(slide)}"

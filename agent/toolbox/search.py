@@ -78,7 +78,8 @@ def highlight_region(
     rows = np.concatenate([r.spots for r in regions])
     c = contrast(values, rows)
     lines = [_summary(slide, query, regions), *_lines(slide, regions)]
-    lines.append(f"Mean score {c.mean_in:.2f} inside, {number(c.mean_out)} outside (in SDs of unrelated phrases). {verdict}")
+    means = f"Mean score {c.mean_in:.2f} inside, {number(c.mean_out)} outside (in SDs of unrelated phrases)."
+    lines.append(f"{means} {verdict}")
     return "\n".join([*lines, basis(slide)]), artifacts
 
 
@@ -112,4 +113,3 @@ def _lines(slide: PreparedSlide, regions: list[Region]) -> list[str]:
         total = sum(r.area_um2 for r in rest)
         lines.append(f"- {rest[0].id} to {rest[-1].id}: {area(total)} in {counted(len(rest), 'smaller piece')}")
     return lines
-

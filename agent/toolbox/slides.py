@@ -66,15 +66,14 @@ def open_slide(runtime: ToolRuntime[Session], slide: str, mpp: float | None = No
         picture = open_file(state.path, options.mpp or state.mpp)
         prepared = None
         if state.state == "prepared":
-            prepared = load_prepared(
-                session.workspace, state.name, session.runtime.device, session.runtime.models_dir
-            )
+            prepared = load_prepared(session.workspace, state.name, session.runtime.device, session.runtime.models_dir)
     name = state.name if state.state != "new" else str(state.path)
     session.show(name, prepared, options if mpp is not None else None)
     lines = [f"Opened {state.name}: {picture.describe()}.", f"It is {_state_words(state)}."]
     if picture.mpp is None:
         lines.append(
-            "The file does not say how large a pixel is: open it again with mpp (about 0.5 for a 20x scan, 0.25 for 40x)."
+            "The file does not say how large a pixel is: open it again with mpp (about 0.5 for a 20x scan, 0.25 for "
+            "40x)."
         )
     elif prepared is None:
         lines.append("Call infer_expression to prepare it; that takes a minute or more.")
@@ -85,7 +84,8 @@ def _find(session: Session, slide: str) -> SlideState:
     """The slide meant by `slide`; a part of a name that fits one slide alone is enough."""
     names = [state.name for state in session.workspace.slides()]
     wanted = slide.strip().strip("\"'").lower()
-    near = [name for name in names if name.lower() == wanted] or [name for name in names if wanted and wanted in name.lower()]
+    exact = [name for name in names if name.lower() == wanted]
+    near = exact or [name for name in names if wanted and wanted in name.lower()]
     if wanted != "demo" and len(near) == 1:
         return session.workspace.get(near[0])
     if wanted != "demo" and len(near) > 1:
@@ -95,7 +95,7 @@ def _find(session: Session, slide: str) -> SlideState:
 
 @tool(response_format="content_and_artifact", parse_docstring=True)
 def describe_slide(runtime: ToolRuntime[Session]) -> tuple[str, list[Artifact]]:
-    """What the open slide is: size, spots, tissue area, models, units, how reliable, and which terms stand out on it."""
+    """What the open slide is: size, spots, tissue area, models, units, reliability, and which terms stand out on it."""
     session = runtime.context
     if session.slide is None and session.opened is not None:
         with told():
@@ -136,9 +136,8 @@ def _size(slide: PreparedSlide) -> str:
 def _expression(slide: PreparedSlide) -> str:
     data, provenance = slide.adata, slide.provenance
     models = provenance.get("models", {})
-    source = "measured" if provenance.get("expression") == "measured" else (
-        f"predicted by {models.get('predictor', '?')} from tiles embedded by {models.get('encoder', '?')}, not measured"
-    )
+    source = f"predicted by {models.get('predictor', '?')} from tiles embedded by {models.get('encoder', '?')}"
+    source = "measured" if provenance.get("expression") == "measured" else f"{source}, not measured"
     line = f"Expression of {data.n_vars:,} genes ({provenance.get('units', 'log1p CP10K')}), {source}"
     if "reliability" not in data.var or not np.isfinite(data.var["reliability"]).any():
         return f"{line}; how well each gene is predicted is unknown."

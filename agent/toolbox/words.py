@@ -77,4 +77,5 @@ def basis(slide: PreparedSlide, joint: bool = True) -> str:
         source = f"expression predicted from the H&E by {models.get('predictor', 'an unnamed model')}, not measured"
     matched = f"; words matched to it by {models['joint']}" if joint and "joint" in models else ""
     notes = "".join(f" {note}" for note in slide.notes)
-    return f"Basis: {source}{matched}; {counted(len(slide.spots), 'spot')} of {slide.spots.spot_um:g} um on {slide.name}.{notes}"
+    spots = f"{counted(len(slide.spots), 'spot')} of {slide.spots.spot_um:g} um on {slide.name}"
+    return f"Basis: {source}{matched}; {spots}.{notes}"

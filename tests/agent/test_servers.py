@@ -1,0 +1,147 @@
+"""The loop over a real OpenAI-compatible server process: streamed calls, every kind of failure, memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from agent import chat_models
+from agent.events import AnswerDelta, ToolStarted
+from agent.loop import Conversation
+from agent.session import Session
+from tests.agent.conftest import Server, Settings, answer, calls
+from tools.errors import ModelUnavailable
+
+Serve = Callable[[list[dict[str, Any]]], Server]
+EPIDERMIS = {"calls": [["highlight_region", {"query": "epidermis"}]]}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_models, "RETRIES", 0)
+    monkeypatch.setattr(chat_models, "TIMEOUT_S", 5.0)
+
+
+def test_streamed_tool_calls_and_answer(session: Session, serve: Serve) -> None:
+    server = serve([EPIDERMIS, {"text": "The epidermis is one region."}, {"text": "As I said."}])
+    talk = Conversation(session, server.settings())
+    events = list(talk.ask("Where is the epidermis?"))
+    started = [event for event in events if isinstance(event, ToolStarted)]
+    assert [(event.tool, event.args) for event in started] == [("highlight_region", {"query": "epidermis"})]
+    assert calls(events)[0].artifacts[0]["kind"] == "layer"
+    assert "mm2" in calls(events)[0].words
+    assert answer(events) == "The epidermis is one region."
+    assert "".join(event.text for event in events if isinstance(event, AnswerDelta)) == answer(events)
+    assert answer(list(talk.ask("And again?"))) == "As I said."
+    roles = [message["role"] for message in server.requests()[-1]["messages"]]
+    assert roles == ["system", "user", "assistant", "tool", "assistant", "user"]
+
+
+def test_schema_comes_from_the_signature(session: Session, serve: Serve) -> None:
+    server = serve([{"text": "Hello."}])
+    list(Conversation(session, server.settings()).ask("hi"))
+    schemas = {tool["function"]["name"]: tool["function"] for tool in server.requests()[0]["tools"]}
+    assert len(schemas) == 9
+    parameters = schemas["top_genes"]["parameters"]
+    assert set(parameters["properties"]) == {"region", "versus", "n"}
+    assert parameters["required"] == ["region"]
+    assert "selection" in parameters["properties"]["region"]["description"]
+
+
+def test_parallel_calls(session: Session, serve: Serve) -> None:
+    both = {"calls": [["highlight_region", {"query": "epidermis"}], ["highlight_region", {"query": "collagen"}]]}
+    server = serve([both, {"text": "Done."}])
+    events = list(Conversation(session, server.settings()).ask("both"))
+    assert sorted(call.args["query"] for call in calls(events)) == ["collagen", "epidermis"]
+    shown = [name for call in calls(events) for name in call.artifacts[1]["regions"]]
+    assert len(shown) == len(set(shown)) == len(session.regions)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "highlight_region", "arguments": {"query": "epidermis"}}',
+        '<tool_call>\n{"name": "highlight_region", "arguments": {"query": "epidermis"}}\n</tool_call>',
+        '```json\n{"function": {"name": "highlight_region", "arguments": "{\\"query\\": \\"epidermis\\"}"}}\n```',
+        '[{"name": "highlight_region", "parameters": {"query": "epidermis"}}]',
+    ],
+)
+def test_a_call_written_as_text(session: Session, serve: Serve, text: str) -> None:
+    server = serve([{"text": text}, {"text": "Found."}])
+    events = list(Conversation(session, server.settings()).ask("Where is the epidermis?"))
+    assert [call.tool for call in calls(events)] == ["highlight_region"]
+    assert answer(events) == "Found."
+    assert "".join(event.text for event in events if isinstance(event, AnswerDelta)) == "Found."
+
+
+FAILURES: list[tuple[dict[str, Any], str]] = [
+    ({"status": 401, "message": "bad key"}, "refused the key"),
+    ({"status": 403, "message": "forbidden"}, "refused the key"),
+    ({"status": 404, "message": "no such model"}, "does not know this model"),
+    ({"status": 429, "message": "slow down"}, "rate-limited"),
+    ({"status": 400, "message": "context too long"}, "context too long"),
+    ({"status": 500, "message": "boom"}, "status 500"),
+    ({"stall": 8, "text": "late"}, "did not answer in time"),
+    ({"cut": "The epidermis is"}, "cut off"),
+    ({"hangup": True}, "broke off"),
+    ({"text": ""}, "empty answer"),
+    ({"body": "<html>hello</html>", "type": "text/html"}, "empty answer|not an answer"),
+    ({"body": "{}"}, "not an answer|empty answer"),
+    ({"bad_args": ["highlight_region", "epidermis, please"]}, "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("reply", "words"), FAILURES, ids=[words for _, words in FAILURES])
+def test_failures_are_one_sentence_and_the_talk_goes_on(
+    session: Session, serve: Serve, reply: dict[str, Any], words: str
+) -> None:
+    server = serve([EPIDERMIS, reply, {"text": "Here I am again."}])
+    talk = Conversation(session, server.settings())
+    said = answer(list(talk.ask("Where is the epidermis?")))
+    assert any(part in said for part in words.split("|")), said
+    assert said.startswith("The chat model at 127.0.0.1:") and said.endswith(".") and len(said) < 300
+    assert answer(list(talk.ask("Still there?"))) == "Here I am again."
+    sent = server.requests()[-1]["messages"]
+    asked = {call["id"] for message in sent for call in message.get("tool_calls") or []}
+    assert asked == {message["tool_call_id"] for message in sent if message["role"] == "tool"}
+
+
+def test_a_server_that_is_down(session: Session) -> None:
+    talk = Conversation(session, Settings("openai/test", "http://127.0.0.1:9/v1", None))
+    assert "cannot be reached" in answer(list(talk.ask("Hello?")))
+
+
+def test_retries_after_a_rate_limit(session: Session, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_models, "RETRIES", 2)
+    server = serve([{"status": 429}, {"text": "Now."}])
+    assert answer(list(Conversation(session, server.settings()).ask("hi"))) == "Now."
+
+
+def test_steps_are_bounded_in_words(session: Session, serve: Serve) -> None:
+    server = serve([EPIDERMIS])
+    events = list(Conversation(session, server.settings(), max_calls=3).ask("loop forever"))
+    assert len(calls(events)) == 3
+    assert answer(events).startswith("I stopped here") and "epidermis" in answer(events)
+    assert len(server.requests()) == 3
+
+
+def test_wrong_arguments_and_tools_go_back_to_the_chat_model(session: Session, serve: Serve) -> None:
+    wrong = {
+        "calls": [["top_genes", {"region": "epidermis", "n": 5000}], ["dance", {}], ["show_gene", {"genes": ["X9"]}]]
+    }
+    server = serve([wrong, {"text": "Sorry."}])
+    events = list(Conversation(session, server.settings()).ask("x"))
+    assert [call.failed for call in calls(events)] == [True, True, True]
+    assert answer(events) == "Sorry."
+    results = [message["content"] for message in server.requests()[-1]["messages"] if message["role"] == "tool"]
+    assert any("does not predict the gene 'X9'" in text for text in results)
+
+
+def test_names_and_keys(session: Session) -> None:
+    with pytest.raises(ModelUnavailable, match=r"known: offline, openai/<model>"):
+        chat_models.build(Settings("claude"))
+    with pytest.raises(ModelUnavailable, match="OPENAI_API_KEY"):
+        chat_models.build(Settings("openai/gpt"))
+    with pytest.raises(ModelUnavailable, match="offline"):
+        chat_models.build(Settings("openai/gpt", "https://example.org/v1", None, offline=True))
+    assert "known: offline" in answer(list(Conversation(session, Settings("nonsense")).ask("hi")))
