@@ -36,9 +36,9 @@ class Handlers:
         blocks.load(self.arrive, **quiet)
         blocks.unload(self.leave)
         turns = [
-            gr.on([page.box.submit, page.send.click], self.ask, [page.box], **turn),
-            page.chips.select(self.ask_chip, **turn),
-            page.genes.select(self.ask_chip, **turn),
+            gr.on([page.box.submit, page.send.click], self.ask, [page.box, page.picker], **turn),
+            page.chips.select(self.ask_chip, [page.picker], **turn),
+            page.genes.select(self.ask_chip, [page.picker], **turn),
         ]
         page.stop.click(self.stop, cancels=turns, **quiet)
         page.fresh.click(self.start_over, cancels=turns, **quiet)
@@ -77,17 +77,23 @@ class Handlers:
         visit.stop()
         return self._show(visit, {"chat"}) | self._idle()
 
-    def ask_chip(self, event: gr.EventData, request: gr.Request) -> Iterator[Update]:
+    def ask_chip(self, slide: str | None, event: gr.EventData, request: gr.Request) -> Iterator[Update]:
         """A suggestion or a gene was clicked."""
-        yield from self.ask(str(event._data["ask"]), request)
+        yield from self.ask(str(event._data["ask"]), slide, request)
 
-    def ask(self, question: str, request: gr.Request) -> Iterator[Update]:
-        """One turn, shown as it happens."""
+    def ask(self, question: str, slide: str | None, request: gr.Request) -> Iterator[Update]:
+        """One turn, shown as it happens. `slide` is the one that the page shows."""
         question = question.strip()
         if not question:
             yield {}
             return
         visit = self.visits.of(_key(request))
+        if visit.busy:
+            gr.Info("The last question is still being answered; Stop interrupts it.", duration=4)
+            yield {}
+            return
+        if visit.slide is None and slide is not None:
+            yield self._open(visit, slide)  # the connection was lost for a while, and the visit with it
         yield {self.page.box: "", self.page.send: gr.Button(visible=False), self.page.stop: gr.Button(visible=True)}
         waiting: set[str] = set()
         shown = 0.0

@@ -51,6 +51,7 @@ class Transcript:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.suggestions: tuple[str, ...] = ()
+        self._before: tuple[str, ...] = ()  # suggestions of the last turn, for one that ends early
         self._steps: dict[str, Message] = {}
         self._answer: Message | None = None
         self._streamed = ""
@@ -58,7 +59,7 @@ class Transcript:
     def question(self, text: str) -> None:
         """Begin a turn with what the person asked."""
         self._steps, self._answer, self._streamed = {}, None, ""
-        self.suggestions = ()
+        self._before, self.suggestions = self.suggestions or self._before, ()
         self.messages.append({"role": "user", "content": text})
 
     def say(self, text: str, suggestions: tuple[str, ...] = ()) -> None:
@@ -91,7 +92,7 @@ class Transcript:
                 step["content"] = step["content"] or "Stopped before it was done."
         self._steps = {}
         if sentence:
-            self.say(sentence, self.suggestions)
+            self.say(sentence, self.suggestions or self._before)
 
     def _start(self, event: ToolStarted) -> None:
         metadata = {"title": step_title(event.tool, event.args), "status": "pending"}

@@ -64,6 +64,11 @@ class Visit:
             )
 
     @property
+    def busy(self) -> bool:
+        """Whether a turn is running."""
+        return self._busy.locked()
+
+    @property
     def mpp(self) -> float | None:
         """Um per pixel that this conversation knows, where it knows better than the file."""
         if self.session.slide is not None:
@@ -77,10 +82,8 @@ class Visit:
         self.genes: Artifact = {}
 
     def ask(self, question: str) -> Iterator[tuple[Event | None, set[str]]]:
-        """Run one turn; yields each event with the parts of the page that it changed."""
+        """Run one turn; yields each event with the parts of the page that it changed. Nothing while another turn runs."""
         if not self._busy.acquire(blocking=False):
-            self.transcript.say("The last step is still finishing; ask again in a moment.", self.transcript.suggestions)
-            yield None, {"chat"}
             return
         self._stopped = False
         try:

@@ -57,6 +57,15 @@ def test_closing_leaves_no_spinner():
     assert transcript.messages[-1]["content"] == "Stopped."
 
 
+def test_a_turn_that_ends_early_offers_what_was_offered_before():
+    transcript = Transcript()
+    transcript.suggestions = ("one",)
+    transcript.question("first")
+    assert transcript.suggestions == ()
+    transcript.close("Stopped.")
+    assert transcript.suggestions == ("one",)
+
+
 def test_only_known_regions_become_links():
     text = "r1, `r12` and r3; not tr1x, [r1](#r1) or KR1"
     assert link_regions(text, {"r1", "r12"}) == "[r1](#r1), [r12](#r12) and r3; not tr1x, [r1](#r1) or KR1"

@@ -162,6 +162,7 @@ window.SpotWhisperer = window.SpotWhisperer || {};
       legend.classList.toggle("sw-legend-on", Boolean(layer));
       this.find(".sw-legend-title").textContent = layer ? layer.title : "No map yet: ask for something to look for.";
       this.find(".sw-legend-units").textContent = layer ? layer.units : "";
+      legend.title = layer ? `${layer.title}, ${layer.units}` : "";
       if (!layer) { legend.setAttribute("aria-label", "No map yet"); return; }
       this.find('[data-at="low"]').textContent = number(layer.low);
       this.find('[data-at="high"]').textContent = number(layer.high);
