@@ -70,9 +70,17 @@ class IntentClassifier:
         self._owner = np.array([number for _, number in rows])
         self._x = embedder.encode([text for text, _ in rows])
         self._w, self._b = _fit(self._x, self._owner, len(self.intents))
+        self._guesses: dict[str, Guess] = {}
 
     def guess(self, sentence: str) -> Guess:
         """Classify one sentence; genes in it should already read GENE and region ids REGION."""
+        if sentence not in self._guesses:
+            if len(self._guesses) > 512:
+                self._guesses.clear()
+            self._guesses[sentence] = self._guess(sentence)
+        return self._guesses[sentence]
+
+    def _guess(self, sentence: str) -> Guess:
         vector = self._embedder.encode([sentence])[0]
         logits = vector @ self._w + self._b
         p = np.exp(logits - logits.max())

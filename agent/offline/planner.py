@@ -28,10 +28,10 @@ class Planner:
 
     def plan(self, message: str, focus: Focus) -> Plan:
         """Plan the tool calls for one message, or choose a reply."""
-        text, corrections = _read(message)
-        talk = grammar.small_talk(text)
+        talk = grammar.small_talk(message)
         if talk:
             return Plan(kind=_REPLIES[talk])
+        text, corrections = _read(message)
         steps: list[Step] = []
         found: list[Plan] = []
         for clause in grammar.clauses(text)[:6]:
@@ -93,8 +93,9 @@ def _moved(focus: Focus, steps: tuple[Step, ...], offset: int) -> Focus:
     """The focus after `steps`, for the clauses that follow in the same message."""
     for number, step in enumerate(steps, offset):
         if step.tool == "highlight_region":
-            query = str(step.args.get("query", focus.query))
-            focus = replace(focus, regions=FromStep(number), query=query, region_arg="")
+            query, measured = str(step.args.get("query", focus.query)), step.args.get("region")
+            shown = measured if isinstance(measured, FromStep) else FromStep(number)
+            focus = replace(focus, regions=shown, query=query, region_arg="")
         elif step.tool == "rank_spots":
             focus = replace(focus, query=str(step.args["query"]), region_arg="", regions=())
         elif step.tool == "show_gene":

@@ -135,7 +135,7 @@ def sizes(text: str) -> Size:
     spot_um = pitch_um = None
     for match in re.finditer(r"(\d+(?:\.\d+)?)\s*(um|µm|μm|microns?|micromet\w+)?", text, re.I):
         value, after, before = float(match.group(1)), text[match.end() :].lower(), text[: match.start()].lower()
-        near_pitch = re.match(r"\s*,?\s*(?:centre|center|pitch|spacing|apart|distance|step)", after)
+        near_pitch = re.match(r"\s*(?:centre|center|pitch|spacing|apart|distance|step)", after)
         said_pitch = re.search(r"(?:pitch|spacing|apart|distance|every|step)\s*(?:of|to|=|:|is)?\s*$", before)
         if near_pitch or said_pitch or spot_um is not None:
             pitch_um = value

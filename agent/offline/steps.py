@@ -24,7 +24,7 @@ def fill(intent: str, clause: str, masked: str, genes: list[str], focus: Focus, 
         return _show_gene(masked, genes, focus)
     if intent == "top_genes":
         return _top_genes(clause, focus)
-    if intent == "rank_spots":
+    if intent == "rank_spots" and not slots.fraction(clause):
         return _rank(clause, focus)
     return _highlight(clause, focus)
 
@@ -33,7 +33,7 @@ def _open(clause: str, focus: Focus) -> Plan | None:
     mpp, clause = slots.pixel_size(clause)
     match = pattern("slots", "open_verb").search(clause)
     name = match.group(1) if match else ""
-    name = re.sub(r"\s+(?:slide|please|again|now|image|file)\b", "", name, flags=re.I).strip(" '\"?.,")
+    name = re.sub(r"\s+(?:slide|please|again|now|image|file|for me|instead)\b", "", name, flags=re.I).strip(" '\"?.,")
     if name.lower() in ("", "slide", "other", "another", "next", "file", "image", "it", "other one"):
         name = focus.slide if mpp is not None else ""
     if not name:
