@@ -85,12 +85,12 @@ class Handlers:
         """One turn, shown as it happens. `slide` is the one that the page shows."""
         question = question.strip()
         if not question:
-            yield {}
+            yield {self.page.box: gr.skip()}
             return
         visit = self.visits.of(_key(request))
         if visit.busy:
             gr.Info("The last question is still being answered; Stop interrupts it.", duration=4)
-            yield {}
+            yield {self.page.box: gr.skip()}
             return
         if visit.slide is None and slide is not None:
             yield self._open(visit, slide)  # the connection was lost for a while, and the visit with it

@@ -82,7 +82,7 @@ class Visit:
         self.genes: Artifact = {}
 
     def ask(self, question: str) -> Iterator[tuple[Event | None, set[str]]]:
-        """Run one turn; yields each event with the parts of the page that it changed. Nothing while another turn runs."""
+        """Run one turn; yields each event with the parts of the page that it changed, and nothing while one runs."""
         if not self._busy.acquire(blocking=False):
             return
         self._stopped = False
