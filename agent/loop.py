@@ -10,6 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from agent import chat_models
 from agent.chat_models import ChatSettings
 from agent.events import Answer, AnswerDelta, Event, Progress, ToolFinished, ToolStarted
+from agent.grounding import unsupported
 from agent.middleware import ModelGuard, ToolWords
 from agent.prompts import SYSTEM
 from agent.server_errors import ChatModelError
@@ -40,7 +41,7 @@ class Conversation:
                 if isinstance(event, ToolFinished):
                     finished.append(event)
                 yield event
-            text = str(turn[-1].text)
+            text = self._grounded(turn)
         except (ChatModelError, ModelUnavailable) as error:
             text = str(error)
         finally:
@@ -70,6 +71,17 @@ class Conversation:
                     for message in (update or {}).get("messages", []):
                         turn.append(message)
                         yield from _events(message, turn)
+
+    def _grounded(self, turn: list[AnyMessage]) -> str:
+        """The answer; what a chat model says beyond the tools' results is marked."""
+        text = str(turn[-1].text)
+        if chat_models.server_of(self._settings) is None:
+            return text
+        said = [str(message.text) for message in [*self._messages, *turn[:-1]] if not isinstance(message, AIMessage)]
+        missing = unsupported(text, said)
+        if not missing:
+            return text
+        return f"{text}\n\n(In no tool result of this conversation: {', '.join(missing[:8])}.)"
 
     def _create(self) -> Any:
         guard = ModelGuard(self._max_calls, [tool.name for tool in TOOLS], chat_models.server_of(self._settings))

@@ -49,7 +49,7 @@ class Evidence:
             )
             return f"{unknown} Here {rank}."
         if self.beats >= CLEAR:
-            return f"It stands out on this slide: {rank}."
+            return f"That is a clear signal: {rank}."
         if self.beats >= WEAK:
             return f"The signal is weak: {rank}, so look at the tissue before you rely on it."
         return f"It does not separate from chance: {rank}, so '{title}' may well be absent here."
@@ -68,21 +68,24 @@ def _peaks(scores: F32) -> NDArray[np.float64]:
     return np.asarray(np.partition(scores, len(scores) - k, axis=0)[len(scores) - k :].mean(axis=0), np.float64)
 
 
-def evidence(slide: PreparedSlide, query: str, values: F32, minus: str | None = None) -> Evidence:
-    """Compare the peak of `values` (n,), the scores of `query` (minus `minus`), with those of unrelated phrases."""
+def null_peaks(slide: PreparedSlide, differences: bool = False) -> NDArray[np.float64]:
+    """Peaks that unrelated phrases reach on this slide; with `differences`, those of one phrase minus another."""
     cosines = score(np.asarray(slide.adata.obsm["X_joint"], np.float32), _null_vectors(cast(Hashable, slide.joint)))
-    null = against_null(cosines, cosines)
-    if minus:
-        null = null - np.roll(null, 1, axis=1)
-    beats = float((_peaks(null) < _peaks(values[:, None])[0]).mean())
-    return Evidence(beats, null.shape[1], unknown_term(slide.joint, query))
+    maps = against_null(cosines, cosines)
+    return _peaks(maps - np.roll(maps, 1, axis=1) if differences else maps)
 
 
-def unknown_term(joint: JointModel, text: str) -> tuple[str, ...]:
-    """Known terms nearest to `text` when it is none of them; () when it is known or the model cannot tell."""
-    if not isinstance(joint, KnowsTerms):
+def evidence(slide: PreparedSlide, query: str, values: F32, null: NDArray[np.float64]) -> Evidence:
+    """Compare the peak of `values` (n,), the scores of `query`, with those of unrelated phrases (`null_peaks`)."""
+    beats = float((null < _peaks(values[:, None])[0]).mean())
+    return Evidence(beats, len(null), unknown_term(slide, query))
+
+
+def unknown_term(slide: PreparedSlide, text: str) -> tuple[str, ...]:
+    """Known terms nearest to `text` when it is none of them; () when it is known, names a gene, or nobody can tell."""
+    if not isinstance(slide.joint, KnowsTerms) or any(word in slide.adata.var_names for word in text.split()):
         return ()
-    near = joint.nearest_terms(text, 3)
+    near = slide.joint.nearest_terms(text, 3)
     if not near or near[0][1] >= KNOWN_TERM:
         return ()
     return tuple(term for term, _ in near)

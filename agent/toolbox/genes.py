@@ -61,10 +61,10 @@ def _plain(value: float) -> float | None:
 
 def _warning(slide: PreparedSlide) -> str:
     if slide.provenance.get("expression") == "measured":
-        return "Note: p treats spots as independent, though neighbours are alike: read it as a ranking."
+        return "Note: p treats neighbouring spots as independent, so read it as a ranking."
     return (
-        "Note: reliability is the held-out correlation of the predicted with the measured gene; p treats spots as "
-        "independent, though neighbours are alike and the values are predicted: read it as a ranking."
+        "Note: reliability is how well the model predicts that gene where it was measured (held-out correlation); p "
+        "treats neighbouring spots as independent, so read it as a ranking."
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from agent.events import Artifact
 from agent.session import Session
-from agent.toolbox.evidence import evidence
+from agent.toolbox.evidence import evidence, null_peaks
 from agent.toolbox.places import outline, prepared_slide, resolve
 from agent.toolbox.words import area, basis, counted, number, part, percent, place, region_line
 from tools.errors import ToolError
@@ -44,7 +44,7 @@ def rank_spots(
         f"'{title}': the best {counted(len(rows), 'spot')} score {c.mean_in:.2f} on average, all others "
         f"{number(c.mean_out)} (in SDs of unrelated phrases); they lie {part(place(slide, rows))}.",
         f"Best spots: {ids}.",
-        evidence(slide, query, values, minus or None).words(title),
+        evidence(slide, query, values, null_peaks(slide, bool(minus))).words(title),
         f"{percent(float((values > 2).mean()))} of the spots score above 2.",
         basis(slide),
     ]
@@ -72,13 +72,13 @@ def highlight_region(
         raise ToolError(f"fraction is a share of the spots between 0 and 1, not {fraction:g}; 0.1 is the best tenth.")
     regions, artifacts = outline(session, query, fraction)
     values = slide.text_scores(query)
-    verdict = evidence(slide, query, values).words(query)
+    verdict = evidence(slide, query, values, null_peaks(slide)).words(query)
     if not regions:
         return f"'{query}': no spot scores above the threshold.\n{verdict}\n{basis(slide)}", artifacts
     rows = np.concatenate([r.spots for r in regions])
     c = contrast(values, rows)
     lines = [_summary(slide, query, regions), *_lines(slide, regions)]
-    means = f"Mean score {c.mean_in:.2f} inside, {number(c.mean_out)} outside (in SDs of unrelated phrases)."
+    means = f"Mean score {c.mean_in:.2f} inside and {number(c.mean_out)} outside, in SDs of unrelated phrases."
     lines.append(f"{means} {verdict}")
     return "\n".join([*lines, basis(slide)]), artifacts
 
@@ -100,8 +100,9 @@ def _summary(slide: PreparedSlide, title: str, regions: list[Region]) -> str:
     rows = np.unique(np.concatenate([r.spots for r in regions]))
     total = len(rows) * slide.spots.cell_um2
     share = percent(len(rows) / len(slide.spots))
+    together = "together " if len(regions) > 1 else ""
     return (
-        f"{title}: {counted(len(regions), 'region')}, together {area(total)}, {share} of the sampled tissue "
+        f"{title}: {counted(len(regions), 'region')}, {together}{area(total)}, {share} of the sampled tissue "
         f"({len(rows):,} of {counted(len(slide.spots), 'spot')})."
     )
 

@@ -7,7 +7,7 @@ from langchain.tools import ToolRuntime, tool
 
 from agent.events import Artifact
 from agent.session import Session
-from agent.toolbox.evidence import CLEAR, evidence
+from agent.toolbox.evidence import CLEAR, evidence, null_peaks
 from agent.toolbox.places import prepared_slide
 from agent.toolbox.preparing import told
 from agent.toolbox.words import area, basis, counted, number, percent
@@ -151,7 +151,8 @@ def _expression(slide: PreparedSlide) -> str:
 
 def _holds(slide: PreparedSlide) -> str:
     """Which common terms stand out from unrelated phrases."""
-    found = [(evidence(slide, term, slide.text_scores(term)), term) for term in LOOK_FOR]
+    null = null_peaks(slide)
+    found = [(evidence(slide, term, slide.text_scores(term), null), term) for term in LOOK_FOR]
     clear = sorted(((e.beats, term) for e, term in found if e.beats >= CLEAR and not e.nearest), reverse=True)[:5]
     if not clear:
         return f"None of {len(LOOK_FOR)} common tissue terms stands out from unrelated phrases."

@@ -145,3 +145,9 @@ def test_names_and_keys(session: Session) -> None:
     with pytest.raises(ModelUnavailable, match="offline"):
         chat_models.build(Settings("openai/gpt", "https://example.org/v1", None, offline=True))
     assert "known: offline" in answer(list(Conversation(session, Settings("nonsense")).ask("hi")))
+
+
+def test_what_no_tool_said_is_marked(session: Session, serve: Serve) -> None:
+    server = serve([EPIDERMIS, {"text": "It covers 87.5 mm2 and is full of KRT77."}])
+    said = answer(list(Conversation(session, server.settings()).ask("Where is the epidermis?")))
+    assert said.endswith("(In no tool result of this conversation: 87.5, KRT77.)")
