@@ -16,93 +16,27 @@ from numpy.typing import NDArray
 from models.card import Card
 from models.protocols import F32, TilePlan
 
-PROGRAMMES: dict[str, list[str]] = {
-    "epithelium": [
-        "KRT5",
-        "KRT14",
-        "EPCAM",
-        "KRT1",
-        "KRT10",
-        "KRT17",
-        "KRT8",
-        "KRT18",
-        "KRT19",
-        "CDH1",
-        "DSP",
-        "PERP",
-        "SFN",
-        "KRT6A",
-        "KRT15",
-    ],
-    "stroma": [
-        "COL1A1",
-        "COL1A2",
-        "COL3A1",
-        "DCN",
-        "LUM",
-        "FN1",
-        "SPARC",
-        "VIM",
-        "ACTA2",
-        "TAGLN",
-        "FBLN1",
-        "POSTN",
-        "THY1",
-        "PDGFRB",
-        "MMP2",
-    ],
-    "immune": [
-        "PTPRC",
-        "CD3D",
-        "CD3E",
-        "CD8A",
-        "CD4",
-        "MS4A1",
-        "CD19",
-        "CD79A",
-        "LTB",
-        "IL7R",
-        "CD68",
-        "LYZ",
-        "IGKC",
-        "NKG7",
-        "CXCL13",
-    ],
-    "fat": ["ADIPOQ", "PLIN1", "FABP4", "LEP", "PLIN4", "CIDEC"],
-    "other": ["ACTB", "GAPDH", "B2M", "RPLP0", "MKI67", "TOP2A", "PECAM1", "VWF", "CA9"],
-}
-WORDS: dict[str, list[str]] = {
-    "epithelium": (
-        [
-            "epithelium",
-            "epithelial",
-            "epidermis",
-            "keratinocyte",
-            "keratinocytes",
-            "skin",
-            "carcinoma",
-            "tumour",
-            "tumor",
-            "cancer",
-            "gland",
-        ]
-    ),
-    "stroma": ["stroma", "stromal", "collagen", "fibroblast", "fibroblasts", "dermis", "connective", "matrix"],
-    "immune": [
-        "immune",
-        "lymphocyte",
-        "lymphocytes",
-        "t",
-        "cd8",
-        "b",
-        "plasma",
-        "macrophage",
-        "infiltrate",
-        "tertiary",
-        "lymphoid",
-    ],
-    "fat": ["fat", "adipose", "adipocyte", "adipocytes"],
-}
+def _lists(named: dict[str, str]) -> dict[str, list[str]]:
+    return {name: text.split() for name, text in named.items()}
+
+
+PROGRAMMES = _lists(
+    {
+        "epithelium": "KRT5 KRT14 EPCAM KRT1 KRT10 KRT17 KRT8 KRT18 KRT19 CDH1 DSP PERP SFN KRT6A KRT15",
+        "stroma": "COL1A1 COL1A2 COL3A1 DCN LUM FN1 SPARC VIM ACTA2 TAGLN FBLN1 POSTN THY1 PDGFRB MMP2",
+        "immune": "PTPRC CD3D CD3E CD8A CD4 MS4A1 CD19 CD79A LTB IL7R CD68 LYZ IGKC NKG7 CXCL13",
+        "fat": "ADIPOQ PLIN1 FABP4 LEP PLIN4 CIDEC",
+        "other": "ACTB GAPDH B2M RPLP0 MKI67 TOP2A PECAM1 VWF CA9",
+    }
+)
+WORDS = _lists(
+    {
+        "epithelium": "epithelium epithelial epidermis keratinocyte keratinocytes skin carcinoma tumour tumor cancer gland",
+        "stroma": "stroma stromal collagen fibroblast fibroblasts dermis connective matrix",
+        "immune": "immune lymphocyte lymphocytes t cd8 b plasma macrophage infiltrate tertiary lymphoid",
+        "fat": "fat adipose adipocyte adipocytes",
+    }
+)
 GENES = tuple(gene for genes in PROGRAMMES.values() for gene in genes)
 _PROGRAMME_OF = {gene: name for name, genes in PROGRAMMES.items() for gene in genes}
 

@@ -1,0 +1,54 @@
+"""A checkpoint is model.safetensors + config.json in one folder; it is read strictly.
+
+Arrays come as numpy, so that models without a network need no torch.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from models.card import ModelUnavailable
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def write(folder: Path, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
+    """Write both files into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "model.safetensors")
+    (folder / "model.safetensors").chmod(0o644)
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of a checkpoint."""
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text())
+    return config
+
+
+def need(config: Mapping[str, Any], key: str, folder: Path) -> Any:
+    """A required entry of a config; its absence is named."""
+    if key not in config:
+        raise ModelUnavailable(f"{folder / 'config.json'} lacks '{key}'; it has: {', '.join(config) or 'nothing'}.")
+    return config[key]
+
+
+def read_arrays(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
+    """Tensors of a checkpoint, floats as float32; anything missing, extra or misshapen is named."""
+    arrays = load_file(folder / "model.safetensors")
+    problems = [f"missing '{name}'" for name in shapes if name not in arrays]
+    problems += [f"unexpected '{name}'" for name in arrays if name not in shapes]
+    problems += [
+        f"'{name}' is {arrays[name].shape}, expected {tuple(shape)}"
+        for name, shape in shapes.items()
+        if name in arrays and arrays[name].shape != tuple(shape)
+    ]
+    if problems:
+        listed = "; ".join(problems[:8]) + ("; ..." if len(problems) > 8 else "")
+        raise ModelUnavailable(f"{folder / 'model.safetensors'} does not fit its config.json: {listed}.")
+    return {name: a.astype(np.float32) if a.dtype.kind == "f" else a for name, a in arrays.items()}

@@ -1,0 +1,1 @@
+"""Networks in plain torch. Imported only when a model is loaded or trained."""

@@ -1,0 +1,153 @@
+"""The built-in joint space of expression and text: marker knowledge as directions, MiniLM as the way to them."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from models.card import Card
+from models.checkpoint import Arrays, need, read_arrays, read_config
+from models.null_phrases import NULL_PHRASES
+from models.protocols import F32
+
+if TYPE_CHECKING:
+    from models.networks.sentence import SentenceEncoder
+
+LEAST_GENES = 200
+LEAST_SPOTS = 20
+Z_LIMIT = 5.0
+FILLER = frozenset("expression expressed expressing express gene genes of the in high low level levels positive + cells cell mrna transcript marker markers and with".split())  # noqa: E501, SIM905
+ALIASES = {
+    "HER2": "ERBB2", "CD8": "CD8A", "CD3": "CD3E", "CD20": "MS4A1", "CD45": "PTPRC", "CD31": "PECAM1", "CD138": "SDC1",
+    "KI67": "MKI67", "KI-67": "MKI67", "PD1": "PDCD1", "PD-1": "PDCD1", "PDL1": "CD274", "PD-L1": "CD274", "ER": "ESR1",
+    "PR": "PGR", "CK5": "KRT5", "CK14": "KRT14", "CK7": "KRT7", "CK20": "KRT20", "SMA": "ACTA2", "P63": "TP63",
+    "CD56": "NCAM1", "CD16": "FCGR3A", "CD11B": "ITGAM", "CD11C": "ITGAX", "CD10": "MME", "CD21": "CR2", "CD23": "FCER2",
+}  # fmt: skip
+
+
+class StarterJoint:
+    """Cosines between spots (contrast to their slide) and words, in 256 dimensions."""
+
+    card: ClassVar[Card] = Card(
+        name="starter-joint",
+        task="joint",
+        dim=256,
+        license="MIT",
+        source="this repository: python app.py train joint (see its card for the collections, MIT and CC BY)",
+        summary="Marker collections and reference profiles in one space with MiniLM text.",
+        citation="Schaefer et al. 2025 (CellWhisperer, the idea); Reimers and Gurevych 2019 (sentence embeddings)",
+    )
+
+    def __init__(self, arrays: Arrays, config: dict[str, Any]) -> None:
+        self._a = arrays
+        self.logit_scale = float(config["logit_scale"])
+        self._sharpness = float(config["sharpness"])
+        self._gate = tuple(config["gate"])
+        self.genes: tuple[str, ...] = tuple(config["genes"])
+        self.terms: tuple[str, ...] = tuple(config["terms"])
+        self._column = {gene: j for j, gene in enumerate(self.genes)}
+        self._row = {_plain(term): i for i, term in reversed(list(enumerate(self.terms)))}
+        self._sentences: SentenceEncoder | None = None
+        self._cache: dict[str, F32] = {}
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> "StarterJoint":
+        """Read a checkpoint; everything runs on the CPU."""
+        config = read_config(folder)
+        for key in ("logit_scale", "sharpness", "gate", "dim", "text_width"):
+            need(config, key, folder)
+        lists = json.loads((folder / "terms.json").read_text()) if (folder / "terms.json").is_file() else config
+        config |= {key: need(lists, key, folder) for key in ("genes", "terms")}
+        dim, width, genes, terms = config["dim"], config["text_width"], len(config["genes"]), len(config["terms"])
+        shapes = {
+            "basis": (dim, genes), "gene_scale": (genes,), "gene_mean": (genes,), "text_map": (width, dim),
+            "text_mean": (width,), "term_texts": (terms, width), "term_codes": (terms, dim),
+        }  # fmt: skip
+        return cls(read_arrays(folder, shapes), config)
+
+    def embed_expression(self, x: F32, genes: Sequence[str]) -> F32:
+        """(n, g) log1p CP10K of one slide -> (n, 256) unit rows.
+
+        A spot is described by its contrast to the mean of the given spots, so pass a whole slide. Fewer than 20 spots
+        are contrasted with a stored reference mean instead. Genes are divided by a stored SD, and a spot's mean over
+        genes is taken out, so that depth does not matter. Raises ValueError with fewer than 200 known genes.
+        """
+        known = [(self._column[gene], j) for j, gene in enumerate(genes) if gene in self._column]
+        if len(known) < LEAST_GENES:
+            raise ValueError(
+                f"Only {len(known)} of the {len(genes)} genes are known to starter-joint; it needs {LEAST_GENES} human gene symbols."
+            )
+        own, given = (np.array(part) for part in zip(*known, strict=True))
+        part = np.asarray(x, np.float32)[:, given]
+        reference = part.mean(axis=0) if len(part) >= LEAST_SPOTS else self._a["gene_mean"][own]
+        z = np.clip((part - reference) / self._a["gene_scale"][own], -Z_LIMIT, Z_LIMIT)
+        z -= z.mean(axis=1, keepdims=True)
+        return _unit(z @ self._a["basis"][:, own].T)
+
+    def encode_text(self, texts: Sequence[str]) -> F32:
+        """q texts -> (q, 256) unit rows."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._cache]
+        if new:
+            for text, vector in zip(new, self._sentence_codes(new), strict=True):
+                self._cache[text] = self._with_genes(text, vector)
+        return np.stack([self._cache[text] for text in texts]) if texts else np.zeros((0, self.card.dim), np.float32)
+
+    def nearest_terms(self, text: str, k: int = 5) -> list[tuple[str, float]]:
+        """The k terms of the training vocabulary that mean most nearly the same, with the cosine of their sentences."""
+        similarity = self._a["term_texts"] @ self._embed([_plain(text)])[0]
+        order = np.argsort(-similarity, kind="stable")[:k]
+        return [(self.terms[i], float(min(similarity[i], 1.0))) for i in order]
+
+    def null_texts(self) -> tuple[str, ...]:
+        """Phrases that have nothing to do with tissue, for calibrating a score."""
+        return NULL_PHRASES
+
+    def _embed(self, texts: Sequence[str]) -> F32:
+        if self._sentences is None:
+            from models.networks.sentence import SentenceEncoder
+
+            self._sentences = SentenceEncoder()
+        return self._sentences.encode(texts)
+
+    def _sentence_codes(self, texts: Sequence[str]) -> F32:
+        """Linear map for what is new, the codes of similar terms for what is near them."""
+        plain = [_plain(text) for text in texts]
+        embedded = self._embed(plain)
+        linear = _unit((embedded - self._a["text_mean"]) @ self._a["text_map"])
+        similarity = embedded @ self._a["term_texts"].T
+        attention = np.exp(self._sharpness * (similarity - similarity.max(axis=1, keepdims=True)))
+        near = _unit(attention @ self._a["term_codes"])
+        middle, width = self._gate
+        trust = 1 / (1 + np.exp(-(similarity.max(axis=1, keepdims=True) - middle) / width))
+        codes = _unit(trust * near + (1 - trust) * linear)
+        for i, text in enumerate(plain):
+            if text in self._row:
+                codes[i] = self._a["term_codes"][self._row[text]]
+        return _unit(codes)
+
+    def _with_genes(self, text: str, code: F32) -> F32:
+        """Gene symbols in a text point at their genes; only symbols and filler words: nothing else does."""
+        words = re.findall(r"[A-Za-z0-9][A-Za-z0-9.-]*", text)
+        found = [j for word in words if (j := self._gene(word, alone=len(words) == 1)) is not None]
+        if not found or _plain(text) in self._row:
+            return code
+        direction = _unit(self._a["basis"][:, found].sum(axis=1)[None])[0]
+        others = [word for word in words if self._gene(word, alone=len(words) == 1) is None and word.lower() not in FILLER]
+        return direction if not others else _unit((direction + code)[None])[0]
+
+    def _gene(self, word: str, *, alone: bool) -> int | None:
+        """Column of a symbol or a common protein name; lower case counts only for a word that stands alone."""
+        name = word.upper() if alone or any(c.isdigit() for c in word) else word
+        return self._column.get(ALIASES.get(name, name))
+
+
+def _plain(text: str) -> str:
+    """Lower case, single blanks, no punctuation at the ends."""
+    return re.sub(r"\s+", " ", text).strip(" .?!,;:\"'").lower()
+
+
+def _unit(rows: F32) -> F32:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), np.float32)
