@@ -1,5 +1,6 @@
 """What happens when a person does something: each handler updates the components that changed and leaves the rest."""
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -92,18 +93,30 @@ class Handlers:
             gr.Info("The last question is still being answered; Stop interrupts it.", duration=4)
             yield {self.page.box: gr.skip()}
             return
+        shown: Update = {}
         if visit.slide is None and slide is not None:
-            yield self._open(visit, slide)  # the connection was lost for a while, and the visit with it
-        yield {self.page.box: "", self.page.send: gr.Button(visible=False), self.page.stop: gr.Button(visible=True)}
+            shown = self._open(visit, slide)  # the connection was lost for a while, and the visit with it
+        shown |= {self.page.send: gr.Button(visible=False), self.page.stop: gr.Button(visible=True)}
+        yield shown | {self.page.box: ""}
+        yield from self._turn(visit, question, shown)
+
+    def _turn(self, visit: Visit, question: str, shown: Update) -> Iterator[Update]:
+        """Yield what has changed since the turn began, again and again.
+
+        Each yield repeats those before it: Gradio's client patches the last update in place, so that one which says
+        nothing of a component can undo, before it is drawn, one that has just come in.
+        """
+        drawn: dict[str, Any] = {}
         waiting: set[str] = set()
-        shown = 0.0
+        last = 0.0
         for event, parts in visit.ask(question):
             waiting |= parts
-            hurried = isinstance(event, AnswerDelta | Progress) and time.monotonic() - shown < EVERY_SECONDS
+            hurried = isinstance(event, AnswerDelta | Progress) and time.monotonic() - last < EVERY_SECONDS
             if not hurried:
-                yield self._show(visit, waiting)
-                waiting, shown = set(), time.monotonic()
-        yield self._show(visit, waiting | {"chat"}) | self._idle()
+                shown |= self._show(visit, waiting, drawn)
+                yield shown
+                waiting, last = set(), time.monotonic()
+        yield shown | self._show(visit, waiting | {"chat"}, drawn) | self._idle()
 
     def _open(self, visit: Visit, name: str | None) -> Update:
         if name is not None:
@@ -116,8 +129,8 @@ class Handlers:
     def _idle(self) -> Update:
         return {self.page.send: gr.Button(visible=True), self.page.stop: gr.Button(visible=False)}
 
-    def _show(self, visit: Visit, parts: set[str]) -> Update:
-        """The components behind these parts, as they are now."""
+    def _show(self, visit: Visit, parts: set[str], drawn: dict[str, Any] | None = None) -> Update:
+        """The components behind these parts, as they are now. `drawn` holds what the slide was told before."""
         page, prepared = self.page, visit.session.slide
         update: Update = {}
         if "chat" in parts:
@@ -125,7 +138,8 @@ class Handlers:
             update[page.chips] = fragments.chips(visit.transcript.suggestions)
         if "genes" in parts:
             update[page.genes] = fragments.genes(visit.genes)
-        drawn = self._drawn(visit, parts)
+        drawn = {} if drawn is None else drawn
+        drawn |= self._drawn(visit, parts)
         if drawn:
             update[page.slide] = gr.HTML(**drawn)
         if "slide" in parts:
@@ -134,8 +148,8 @@ class Handlers:
             update[page.facts] = fragments.facts(about.facts(visit.slide, prepared, visit.mpp, self.shelf))
         return update
 
-    def _drawn(self, visit: Visit, parts: set[str]) -> dict[str, Any]:
-        """Props of the slide component."""
+    def _drawn(self, visit: Visit, parts: set[str]) -> dict[str, str]:
+        """Props of the slide component, as JSON text: objects would be patched in place, and changes go unseen."""
         drawn: dict[str, Any] = {}
         prepared, session = visit.session.slide, visit.session
         if "slide" in parts:
@@ -148,7 +162,7 @@ class Handlers:
         if "regions" in parts:
             kept = [session.regions[name] for name in visit.regions if name in session.regions]
             drawn["regions"] = overlay.regions_payload(kept, visit.shown)
-        return drawn
+        return {name: json.dumps(payload) for name, payload in drawn.items()}
 
 
 def _key(request: gr.Request) -> str:

@@ -74,10 +74,10 @@ def lay_out() -> Page:
                 js_on_load=MOUNT_SLIDE,
                 apply_default_css=False,
                 elem_id="sw-slide",
-                slide={},
-                spots={},
-                layer={},
-                regions=[],
+                slide="{}",
+                spots="{}",
+                layer="{}",
+                regions="[]",
             )
             genes = _asking(fragments.genes({}), "sw-genes-panel")
         with gr.Column(scale=2, min_width=360, elem_id="sw-right"):

@@ -39,6 +39,11 @@ window.SpotWhisperer = window.SpotWhisperer || {};
       this.setSlide();
     }
 
+    // Props are JSON text.
+    read(name) {
+      return JSON.parse(this.props[name]);
+    }
+
     listen() {
       this.viewer.addHandler("open", () => { this.resize(); this.redraw(); this.flyTo(this.overlay.box()); });
       this.viewer.addHandler("update-viewport", () => this.redraw());
@@ -92,11 +97,11 @@ window.SpotWhisperer = window.SpotWhisperer || {};
     }
 
     setSlide() {
-      const slide = this.props.slide || {};
+      const slide = this.slide = this.read("slide");
       const empty = this.find(".sw-empty");
       empty.hidden = Boolean(slide.name);
       empty.textContent = slide.empty || "No slide is open.";
-      this.overlay.setSpots(this.props.spots || {});
+      this.overlay.setSpots(this.read("spots"));
       if (slide.name !== this.opened) {
         this.opened = slide.name;
         if (slide.name) this.viewer.open(slide.url);
@@ -107,13 +112,13 @@ window.SpotWhisperer = window.SpotWhisperer || {};
     }
 
     setLayer() {
-      this.overlay.setLayer(this.props.layer || {});
+      this.overlay.setLayer(this.read("layer"));
       this.legend();
       this.redraw();
     }
 
     setRegions() {
-      this.overlay.setRegions(this.props.regions || []);
+      this.overlay.setRegions(this.read("regions"));
       const box = this.overlay.box();
       this.find('[data-do="regions"]').disabled = !box;
       if (box && this.viewer.isOpen()) this.flyTo(box);
@@ -144,7 +149,7 @@ window.SpotWhisperer = window.SpotWhisperer || {};
     }
 
     scaleBar() {
-      const mpp = this.props.slide?.mpp;
+      const mpp = this.slide.mpp;
       const scale = this.find(".sw-scale");
       scale.hidden = !mpp;
       if (!mpp) return;
