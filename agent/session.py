@@ -56,7 +56,9 @@ class Session:
         return layer
 
     def add_regions(self, found: Sequence[Region]) -> list[Region]:
-        """Keep regions under new ids (r1, r2, ...); an id is never given twice."""
+        """Keep regions under new ids (r1, r2, ...) in place of those of the same words; an id is never given twice."""
+        words = {region.query for region in found}
+        self.regions = {name: region for name, region in self.regions.items() if region.query not in words}
         kept = []
         for region in found:
             self.region_count += 1

@@ -17,8 +17,8 @@ MEDICAL = (
     "lie, measure them, and list their genes."
 )
 NOT_YET = (
-    "That I cannot do yet: exporting, clustering, distances, counting cells and searching across slides are still to "
-    "come. Today I outline and measure regions, rank spots, map genes and list marker genes."
+    "That I cannot do yet: exporting, clustering, distances, correlations, counting cells and searching across "
+    "slides are still to come. Today I outline and measure regions, rank spots, map genes and list marker genes."
 )
 OUT_OF_SCOPE = "That is outside of what I do: I only talk about the slides that are open here."
 METHOD = (

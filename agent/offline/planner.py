@@ -17,7 +17,7 @@ _REPLIES: dict[str, ReplyKind] = {
     "not_yet": "not_yet",
     "out_of_scope": "out_of_scope",
 }
-MARGIN, SIMILARITY = 0.2, 0.45
+MARGIN, SIMILARITY, POLITE = 0.2, 0.45, 0.8
 
 
 class Planner:
@@ -68,7 +68,8 @@ class Planner:
 
     def _settle(self, guess: Guess, masked: str) -> str | None:
         """The guess when it is clear; a tissue named without more is asked where it is."""
-        clear = guess.margin >= MARGIN and guess.similarity >= SIMILARITY
+        needed = POLITE if guess.intent in ("greeting", "thanks") else SIMILARITY
+        clear = guess.margin >= MARGIN and guess.similarity >= needed
         if clear:
             return guess.intent
         if grammar.names_tissue(masked) and guess.intent not in ("out_of_scope", "medical_advice"):

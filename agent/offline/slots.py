@@ -84,9 +84,9 @@ def reference(text: str, focus: Focus) -> str | FromStep | None:
 
 
 def _plain_reference(text: str, focus: Focus) -> str | FromStep | None:
-    ids = _REGION_ID.search(text)
+    ids = _REGION_ID.findall(text.lower())
     if ids:
-        return re.sub(r"\s*(?:and|&)\s*", ", ", re.sub(r"\s*(?:to|-)\s*", "-", ids.group().lower()))
+        return re.sub(r"\s*(?:and|&)\s*", ", ", re.sub(r"\s*(?:to|-)\s*", "-", ", ".join(ids)))
     if pattern("slots", "selection").search(text):
         return "selection"
     ordinal = _ORDINAL.search(text)

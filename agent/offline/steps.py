@@ -46,6 +46,9 @@ def _show_gene(masked: str, genes: list[str], focus: Focus) -> Plan | None:
         return Plan(steps=(Step("show_gene", {"genes": list(focus.genes)}),)) if focus.genes else None
     step = Step("show_gene", {"genes": genes})
     place = re.search(r"GENE.*?\b(?:where|in|inside|within)\b (?P<place>.+)$", masked, re.I)
+    if place and pattern("slots", "explicit_region").search(place["place"]):
+        target = slots.reference(place["place"], focus)
+        return Plan(steps=(Step("highlight_region", {"region": target}), step))
     where = slots.phrase(place["place"]) if place and not slots.reference(place["place"], focus) else ""
     where = "" if "GENE" in where or not grammar.names_tissue(where) else where
     return Plan(steps=(Step("highlight_region", {"query": where}), step) if where else (step,))
@@ -82,6 +85,10 @@ def _rank(clause: str, focus: Focus) -> Plan | None:
 
 
 def _highlight(clause: str, focus: Focus) -> Plan | None:
+    one, other = slots.split_versus(clause) if pattern("slots", "size_than").search(clause) else (clause, None)
+    if other and not pattern("slots", "explicit_region").search(clause):
+        sides = [_highlight(side, focus) for side in (one, other)]
+        return Plan(steps=tuple(step for side in sides if side for step in side.steps))
     share = slots.fraction(clause)
     extra = {"fraction": share} if share else {}
     clause = re.sub(r"\b\d{1,2}(?:\.\d+)?\s*(?:%|per ?cent\b)", "", clause, flags=re.I)

@@ -12,7 +12,7 @@ from models.protocols import F32, JointModel
 from tools.prepared import PreparedSlide
 from tools.score import against_null, score
 
-KNOWN_TERM = 0.5  # cosine to the nearest known term below which a phrase counts as unknown
+UNKNOWN, SAME = 0.55, 0.75  # cosine to the nearest known term: below, a phrase is unknown; above, it means the same
 CLEAR, WEAK = 0.95, 0.80  # share of unrelated phrases that a phrase's peak must exceed
 
 
@@ -30,12 +30,19 @@ class Evidence:
     """How far a phrase's map stands out.
 
     `beats` is the share of `phrases` unrelated phrases whose best 5 % of spots score lower than the phrase's best 5 %;
-    `nearest` are known terms when the phrase is not one of them.
+    `nearest` are known terms when the phrase is like none of them; `read_as` is the one that stands in for a phrase
+    that is like it but not the same.
     """
 
     beats: float
     phrases: int
     nearest: tuple[str, ...] = ()
+    read_as: str = ""
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the doubt should be said before anything else."""
+        return bool(self.nearest) or self.beats < CLEAR
 
     def words(self, title: str) -> str:
         """A verdict in a sentence; which strength it has decides what is said."""
@@ -48,6 +55,8 @@ class Evidence:
                 f"I do not know the term '{title}', so take the map as a guess; nearest terms that I know: {terms}."
             )
             return f"{unknown} Here {rank}."
+        if self.read_as:
+            rank += f" (I read it by the nearest term that I know, '{self.read_as}')"
         if self.beats >= CLEAR:
             return f"That is a clear signal: {rank}."
         if self.beats >= WEAK:
@@ -78,14 +87,14 @@ def null_peaks(slide: PreparedSlide, differences: bool = False) -> NDArray[np.fl
 def evidence(slide: PreparedSlide, query: str, values: F32, null: NDArray[np.float64]) -> Evidence:
     """Compare the peak of `values` (n,), the scores of `query`, with those of unrelated phrases (`null_peaks`)."""
     beats = float((null < _peaks(values[:, None])[0]).mean())
-    return Evidence(beats, len(null), unknown_term(slide, query))
+    nearest = nearest_terms(slide, query)
+    best = nearest[0][1] if nearest else 1.0
+    unknown = tuple(term for term, _ in nearest) if best < UNKNOWN else ()
+    return Evidence(beats, len(null), unknown, nearest[0][0] if UNKNOWN <= best < SAME else "")
 
 
-def unknown_term(slide: PreparedSlide, text: str) -> tuple[str, ...]:
-    """Known terms nearest to `text` when it is none of them; () when it is known, names a gene, or nobody can tell."""
+def nearest_terms(slide: PreparedSlide, text: str) -> list[tuple[str, float]]:
+    """Known terms nearest to `text` with their cosines; [] when it names a gene or the model cannot tell."""
     if not isinstance(slide.joint, KnowsTerms) or any(word in slide.adata.var_names for word in text.split()):
-        return ()
-    near = slide.joint.nearest_terms(text, 3)
-    if not near or near[0][1] >= KNOWN_TERM:
-        return ()
-    return tuple(term for term, _ in near)
+        return []
+    return slide.joint.nearest_terms(text, 3)

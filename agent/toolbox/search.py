@@ -40,15 +40,16 @@ def rank_spots(
     rows = np.argsort(-values, kind="stable")[:top_k]
     c = contrast(values, rows)
     ids = ", ".join(f"{slide.spots.ids[row]} ({values[row]:.2f})" for row in rows[:MAX_LINES])
+    found = evidence(slide, query, values, null_peaks(slide, bool(minus)))
     lines = [
         f"'{title}': the best {counted(len(rows), 'spot')} score {c.mean_in:.2f} on average, all others "
         f"{number(c.mean_out)} (in SDs of unrelated phrases); they lie {part(place(slide, rows))}.",
         f"Best spots: {ids}.",
-        evidence(slide, query, values, null_peaks(slide, bool(minus))).words(title),
         f"{percent(float((values > 2).mean()))} of the spots score above 2.",
-        basis(slide),
     ]
-    return "\n".join(lines), [{"kind": "layer", "layer": layer.id}]
+    verdict = found.words(title)
+    lines = [verdict, *lines] if found.doubtful else [*lines, verdict]
+    return "\n".join([*lines, basis(slide)]), [{"kind": "layer", "layer": layer.id}]
 
 
 @tool(response_format="content_and_artifact", parse_docstring=True)
@@ -72,14 +73,15 @@ def highlight_region(
         raise ToolError(f"fraction is a share of the spots between 0 and 1, not {fraction:g}; 0.1 is the best tenth.")
     regions, artifacts = outline(session, query, fraction)
     values = slide.text_scores(query)
-    verdict = evidence(slide, query, values, null_peaks(slide)).words(query)
+    found = evidence(slide, query, values, null_peaks(slide))
+    verdict = found.words(query)
     if not regions:
         return f"'{query}': no spot scores above the threshold.\n{verdict}\n{basis(slide)}", artifacts
     rows = np.concatenate([r.spots for r in regions])
     c = contrast(values, rows)
     lines = [_summary(slide, query, regions), *_lines(slide, regions)]
     means = f"Mean score {c.mean_in:.2f} inside and {number(c.mean_out)} outside, in SDs of unrelated phrases."
-    lines.append(f"{means} {verdict}")
+    lines = [verdict, *lines, means] if found.doubtful else [*lines, f"{means} {verdict}"]
     return "\n".join([*lines, basis(slide)]), artifacts
 
 
@@ -88,6 +90,8 @@ def _existing(session: Session, slide: PreparedSlide, text: str) -> tuple[str, l
     regions = list(found.regions)
     if not regions:
         regions = session.add_regions([_as_region(slide, found.rows, found.label)])
+    for r in regions:  # the last regions are those that are talked about
+        session.regions[r.id] = session.regions.pop(r.id)
     shown: list[Artifact] = [*found.artifacts, {"kind": "regions", "regions": [r.id for r in regions]}]
     return "\n".join([_summary(slide, found.label, regions), *_lines(slide, regions), basis(slide)]), shown
 
