@@ -83,6 +83,7 @@ class Planner:
 def _read(message: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     """The message in plain English, and the words that were read as others."""
     text = re.sub(r"\s+", " ", message.replace("’", "'")).strip()[:500]
+    text = text.lower() if text.isupper() and len(text.split()) > 2 else text
     text = re.sub(r"\b(?:cyto)?keratin[- ](\d+)\b", r"KRT\1", text, flags=re.I)
     text = translate(grammar.without_greeting(text))
     fixed = correct_all(text)

@@ -45,11 +45,11 @@ def _show_gene(masked: str, genes: list[str], focus: Focus) -> Plan | None:
     if not genes:
         return Plan(steps=(Step("show_gene", {"genes": list(focus.genes)}),)) if focus.genes else None
     step = Step("show_gene", {"genes": genes})
-    place = re.search(r"GENE.*?\b(?:where|in|inside|within)\b (?P<place>.+)$", masked, re.I)
-    if place and pattern("slots", "explicit_region").search(place["place"]):
-        target = slots.reference(place["place"], focus)
-        return Plan(steps=(Step("highlight_region", {"region": target}), step))
-    where = slots.phrase(place["place"]) if place and not slots.reference(place["place"], focus) else ""
+    rest = masked.rpartition("GENE")[2]
+    if pattern("slots", "explicit_region").search(rest) or (focus.regions and slots.reference(rest, focus)):
+        return Plan(steps=(Step("show_gene", {"genes": genes, "region": slots.reference(rest, focus)}),))
+    place = re.search(r"\b(?:where|in|inside|within)\b (?P<place>.+)$", rest, re.I)
+    where = slots.phrase(place["place"]) if place else ""
     where = "" if "GENE" in where or not grammar.names_tissue(where) else where
     return Plan(steps=(Step("highlight_region", {"query": where}), step) if where else (step,))
 

@@ -69,11 +69,12 @@ def _warning(slide: PreparedSlide) -> str:
 
 
 @tool(response_format="content_and_artifact", parse_docstring=True)
-def show_gene(runtime: ToolRuntime[Session], genes: list[str]) -> tuple[str, list[Artifact]]:
-    """Map of one or more genes on the slide: how high they are, where, and in which of the regions shown so far.
+def show_gene(runtime: ToolRuntime[Session], genes: list[str], region: str = "") -> tuple[str, list[Artifact]]:
+    """Map of one or more genes on the slide: how high they are, where, and whether they are higher in a region.
 
     Args:
         genes: Gene symbols, such as ["KRT14"].
+        region: A region to compare with the rest, by id or in words; leave out for the regions shown last.
     """
     session = runtime.context
     slide = prepared_slide(session)
@@ -88,13 +89,15 @@ def show_gene(runtime: ToolRuntime[Session], genes: list[str]) -> tuple[str, lis
             errors.append(str(error))
     if not found:
         raise ToolError(" ".join(errors))
+    groups = [resolve(session, region)] if region.strip() else _recent_places(session)
     layers = [session.add_layer(symbol, "gene", values) for symbol, values in found]
-    artifacts: list[Artifact] = [{"kind": "layer", "layer": layer.id} for layer in reversed(layers)]
-    lines = [_where_high(session, slide, symbol, values) for symbol, values in found]
+    artifacts = [shown for group in groups for shown in group.artifacts]
+    artifacts += [{"kind": "layer", "layer": layer.id} for layer in reversed(layers)]
+    lines = [_where_high(slide, symbol, values, groups) for symbol, values in found]
     return "\n".join([*lines, *errors, basis(slide, joint=False)]), artifacts
 
 
-def _where_high(session: Session, slide: PreparedSlide, symbol: str, values: NDArray[np.float32]) -> str:
+def _where_high(slide: PreparedSlide, symbol: str, values: NDArray[np.float32], groups: list[Place]) -> str:
     var = slide.adata.var
     reliability = float(var["reliability"].get(symbol, np.nan)) if "reliability" in var else np.nan
     word = str(slide.provenance.get("expression", "predicted"))
@@ -103,7 +106,7 @@ def _where_high(session: Session, slide: PreparedSlide, symbol: str, values: NDA
         f"{symbol} ({word}, reliability {number(reliability)}): mean {values.mean():.2f}, highest {values.max():.2f} "
         f"log1p CP10K; its highest tenth of the spots lies {part(place(slide, top))}."
     )
-    sides = [_side(values, top, group) for group in _recent_places(session)]
+    sides = [_side(values, top, group) for group in groups]
     return line + (f" It is {listed(sides)}." if sides else "")
 
 

@@ -61,13 +61,13 @@ def outline(session: Session, query: str, fraction: float | None = None) -> tupl
 
 def resolve(session: Session, text: str) -> Place:
     """The spots that `text` means on the open slide. Raises ToolError with what exists."""
-    slide, text = prepared_slide(session), " ".join(text.split())
+    slide, text = prepared_slide(session), re.sub(r"^(?:the|an?) ", "", " ".join(text.split()), flags=re.I)
     outside = _OUTSIDE.match(text)
     if outside:
         inner = resolve(session, outside[1])
         rows = np.setdiff1d(np.arange(len(slide.spots)), inner.rows)
         return Place(rows, f"the tissue outside {inner.label}", (), inner.artifacts)
-    if text.lower() in ("selection", "the selection", "my selection"):
+    if text.lower() in ("selection", "my selection"):
         if session.selection is None or not len(session.selection):
             raise ToolError("Nothing is selected. Draw around an area on the slide, or name one by id or in words.")
         return Place(np.asarray(session.selection, np.int64), "your selection")
@@ -98,7 +98,8 @@ def _by_ids(session: Session, text: str) -> Place:
 
 
 def _known(session: Session, query: str) -> list[Region]:
-    return [region for region in session.regions.values() if region.query.lower() == query.lower()]
+    same = [region for region in session.regions.values() if region.query.lower() == query.lower()]
+    return sorted(same, key=lambda region: int(region.id[1:]))
 
 
 def _union(regions: list[Region]) -> NDArray[np.int64]:

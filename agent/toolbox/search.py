@@ -90,8 +90,6 @@ def _existing(session: Session, slide: PreparedSlide, text: str) -> tuple[str, l
     regions = list(found.regions)
     if not regions:
         regions = session.add_regions([_as_region(slide, found.rows, found.label)])
-    for r in regions:  # the last regions are those that are talked about
-        session.regions[r.id] = session.regions.pop(r.id)
     shown: list[Artifact] = [*found.artifacts, {"kind": "regions", "regions": [r.id for r in regions]}]
     return "\n".join([_summary(slide, found.label, regions), *_lines(slide, regions), basis(slide)]), shown
 

@@ -54,7 +54,7 @@ def test_follow_ups(offline: Conversation) -> None:
     ask(offline, "where is the epidermis?")
     assert calls(ask(offline, "which genes are high there?"))[0].args["region"].startswith("r1")
     assert calls(ask(offline, "and the stroma?"))[0].args["region"] == "stroma"
-    assert calls(ask(offline, "is KRT14 high there?"))[0].args == {"genes": ["KRT14"]}
+    assert calls(ask(offline, "is KRT14 high there?"))[0].args == {"genes": ["KRT14"], "region": "stroma"}
 
 
 def test_the_caveat_is_said_once(offline: Conversation) -> None:
