@@ -1,11 +1,8 @@
 """Tools about genes: which set a region apart, and where a gene is high."""
 
-from typing import Annotated
-
 import numpy as np
 from langchain.tools import ToolRuntime, tool
 from numpy.typing import NDArray
-from pydantic import Field
 
 from agent.events import Artifact
 from agent.session import Session
@@ -16,24 +13,24 @@ from tools.errors import ToolError
 from tools.prepared import PreparedSlide
 from tools.score import contrast
 
-MAX_GENES = 6
+MAX_GENES, MAX_LISTED = 6, 50
 
 
 @tool(response_format="content_and_artifact", parse_docstring=True)
 def top_genes(
-    runtime: ToolRuntime[Session], region: str, versus: str = "rest", n: Annotated[int, Field(ge=1, le=50)] = 10
+    runtime: ToolRuntime[Session], region: str, versus: str = "rest", n: int = 10
 ) -> tuple[str, list[Artifact]]:
     """Genes that set a region apart, with log2 fold change, AUROC, adjusted p and how well the model predicts each.
 
     Args:
         region: A region id (r1), several (r1, r2), "selection", "outside r1", or words such as "epidermis".
         versus: What to compare with: "rest" (all other spots), or another region written as above.
-        n: How many genes.
+        n: How many genes, at most 50.
     """
     session = runtime.context
     slide, inside = prepared_slide(session), resolve(session, region)
     other = None if versus.strip().lower() in ("rest", "the rest", "", "other") else resolve(session, versus)
-    stats = gene_tools.top_genes(slide.adata, inside.rows, other.rows if other else None, n)
+    stats = gene_tools.top_genes(slide.adata, inside.rows, other.rows if other else None, min(max(n, 1), MAX_LISTED))
     other_label = other.label if other else "the rest"
     n_other = len(np.setdiff1d(other.rows if other else np.arange(len(slide.spots)), inside.rows))
     sides = f"{inside.label}, {counted(len(inside.rows), 'spot')}, than in {other_label}, {counted(n_other, 'spot')}"

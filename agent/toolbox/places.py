@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from agent.events import Artifact
 from agent.session import Session
-from tools.errors import SlideError, ToolError
+from agent.toolbox.errors import told
+from tools.errors import ToolError
 from tools.prepared import PreparedSlide, load_prepared
 from tools.regions import Region, highlight
 
@@ -36,13 +37,13 @@ def prepared_slide(session: Session) -> PreparedSlide:
             names = ", ".join(state.name for state in known) or "none prepared yet"
             raise ToolError(f"No slide is open. Open one with open_slide (prepared: {names}).")
         session.opened = known[0].name
-    state = session.workspace.find(session.opened)
-    if state.state != "prepared":
-        raise ToolError(f"Slide {state.name} is not prepared: call infer_expression first (it takes a minute or more).")
-    try:
+    with told():
+        state = session.workspace.find(session.opened)
+        if state.state != "prepared":
+            raise ToolError(
+                f"Slide {state.name} is not prepared: call infer_expression first (it takes a minute or more)."
+            )
         slide = load_prepared(session.workspace, state.name, session.runtime.device, session.runtime.models_dir)
-    except SlideError as error:
-        raise ToolError(str(error)) from error
     session.show(state.name, slide)
     return slide
 

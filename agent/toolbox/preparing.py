@@ -1,33 +1,17 @@
 """Tools that prepare a slide: lay spots on the tissue, infer expression."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Literal
 
 from langchain.tools import ToolRuntime, tool
-from pydantic import Field
 
 from agent.events import Artifact, Progress
 from agent.session import Session
+from agent.toolbox.errors import told
 from agent.toolbox.words import area, basis, counted, number
 from tools import prepare as stages
-from tools.errors import ModelUnavailable, MppNeeded, SlideError, ToolError
+from tools.errors import ToolError
 from tools.workspace import PrepareOptions, SlideState
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """What is wrong with a slide or a model is told to the chat model, which passes it on."""
-    try:
-        yield
-    except MppNeeded as error:
-        raise ToolError(
-            "The file does not say how large a pixel is, so nothing can be measured. How many microns is one pixel? "
-            "Open the slide again with mpp (about 0.5 for a 20x scan, 0.25 for 40x)."
-        ) from error
-    except (SlideError, ModelUnavailable) as error:
-        raise ToolError(str(error)) from error
 
 
 def _target(session: Session) -> tuple[str, PrepareOptions]:
@@ -48,14 +32,14 @@ def options_for(session: Session, state: SlideState) -> PrepareOptions:
 @tool(response_format="content_and_artifact", parse_docstring=True)
 def tile_slide(
     runtime: ToolRuntime[Session],
-    spot_um: Annotated[float, Field(ge=5, le=1000)] = 55,
-    pitch_um: Annotated[float, Field(ge=5, le=2000)] | None = None,
+    spot_um: float = 55,
+    pitch_um: float | None = None,
     layout: Literal["hex", "square"] = "hex",
 ) -> tuple[str, list[Artifact]]:
     """Lay a new grid of spots on the tissue of the open slide; expression must be inferred again after it.
 
     Args:
-        spot_um: Diameter of a spot in microns.
+        spot_um: Diameter of a spot in microns, 5 to 1000.
         pitch_um: Distance between the centres of neighbouring spots in microns; leave out to let the specimen decide.
         layout: "hex" as in Visium, or "square".
     """

@@ -1,11 +1,8 @@
 """Tools that look for words on the tissue: rank spots, outline regions."""
 
-from typing import Annotated
-
 import numpy as np
 from langchain.tools import ToolRuntime, tool
 from numpy.typing import NDArray
-from pydantic import Field
 
 from agent.events import Artifact
 from agent.session import Session
@@ -23,7 +20,7 @@ MAX_LINES = 5
 
 @tool(response_format="content_and_artifact", parse_docstring=True)
 def rank_spots(
-    runtime: ToolRuntime[Session], query: str, minus: str = "", top_k: Annotated[int, Field(ge=1, le=1000)] = 20
+    runtime: ToolRuntime[Session], query: str, minus: str = "", top_k: int = 20
 ) -> tuple[str, list[Artifact]]:
     """Heat map of a phrase over all spots and the best spots; `minus` subtracts a second phrase.
 
@@ -37,7 +34,7 @@ def rank_spots(
     values = slide.text_scores(query, minus or None)
     title = f"{query} minus {minus}" if minus else query
     layer = session.add_layer(title, "score", values)
-    rows = np.argsort(-values, kind="stable")[:top_k]
+    rows = np.argsort(-values, kind="stable")[: max(top_k, 1)]
     c = contrast(values, rows)
     ids = ", ".join(f"{slide.spots.ids[row]} ({values[row]:.2f})" for row in rows[:MAX_LINES])
     found = evidence(slide, query, values, null_peaks(slide, bool(minus)))

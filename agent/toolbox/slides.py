@@ -7,9 +7,9 @@ from langchain.tools import ToolRuntime, tool
 
 from agent.events import Artifact
 from agent.session import Session
+from agent.toolbox.errors import told
 from agent.toolbox.evidence import CLEAR, evidence, null_peaks
 from agent.toolbox.places import prepared_slide
-from agent.toolbox.preparing import told
 from agent.toolbox.words import area, basis, counted, number, percent
 from tools.errors import MppNeeded, ToolError
 from tools.prepared import PreparedSlide, load_prepared

@@ -127,7 +127,7 @@ def test_steps_are_bounded_in_words(session: Session, serve: Serve) -> None:
 
 def test_wrong_arguments_and_tools_go_back_to_the_chat_model(session: Session, serve: Serve) -> None:
     wrong = {
-        "calls": [["top_genes", {"region": "epidermis", "n": 5000}], ["dance", {}], ["show_gene", {"genes": ["X9"]}]]
+        "calls": [["top_genes", {"region": "epidermis", "n": "many"}], ["dance", {}], ["show_gene", {"genes": ["X9"]}]]
     }
     server = serve([wrong, {"text": "Sorry."}])
     events = list(Conversation(session, server.settings()).ask("x"))
