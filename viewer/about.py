@@ -11,9 +11,11 @@ from viewer.shelf import Shelf
 NOTHING = "No slide yet. Prepare one with `python app.py prepare SLIDE`, then reload this page."
 
 
-def choice(state: SlideState) -> str:
-    """The slide's entry in the picker."""
-    return state.name if state.state == "prepared" else f"{state.name} (not prepared)"
+def choices(states: list[SlideState], shown: str | None) -> list[tuple[str, str]]:
+    """Entries of the picker, as (words, name); the slide that is shown is one of them even if it is a guest."""
+    entries = [(s.name if s.state == "prepared" else f"{s.name} (not prepared)", s.name) for s in states]
+    guest = shown is not None and shown not in {state.name for state in states}
+    return [*entries, (f"{shown} (not prepared)", str(shown))] if guest else entries
 
 
 def source(prepared: PreparedSlide | None) -> str:
@@ -22,7 +24,7 @@ def source(prepared: PreparedSlide | None) -> str:
 
 
 def facts(name: str | None, prepared: PreparedSlide | None, mpp: float | None, shelf: Shelf) -> list[str]:
-    """Size, magnification, spots, genes and models, as far as they are known."""
+    """Size, magnification, spots, genes and models, as far as they are known. `name` is the shelf's."""
     if name is None:
         return []
     try:

@@ -143,9 +143,10 @@ class Handlers:
         if drawn:
             update[page.slide] = gr.HTML(**drawn)
         if "slide" in parts:
-            choices = [(about.choice(state), state.name) for state in self.shelf.states()]
-            update[page.picker] = gr.Dropdown(choices=choices, value=visit.slide)
-            update[page.facts] = fragments.facts(about.facts(visit.slide, prepared, visit.mpp, self.shelf))
+            update[page.picker] = gr.Dropdown(
+                choices=about.choices(self.shelf.states(), visit.slide), value=visit.slide
+            )
+            update[page.facts] = fragments.facts(about.facts(visit.address, prepared, visit.mpp, self.shelf))
         return update
 
     def _drawn(self, visit: Visit, parts: set[str]) -> dict[str, str]:
@@ -153,7 +154,7 @@ class Handlers:
         drawn: dict[str, Any] = {}
         prepared, session = visit.session.slide, visit.session
         if "slide" in parts:
-            drawn["slide"] = about.slide_payload(visit.slide, visit.mpp, self.shelf)
+            drawn["slide"] = about.slide_payload(visit.address, visit.mpp, self.shelf)
             drawn["spots"] = overlay.spots_payload(prepared.spots) if prepared else {}
         if "layer" in parts:
             layer = session.layers.get(visit.layer or "")

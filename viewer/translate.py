@@ -27,8 +27,8 @@ def _short(value: Any) -> str:
 
 
 def progress_words(progress: Progress) -> str:
-    """One line with a bar, as text, so that it reads the same aloud."""
-    if progress.total <= 0:
+    """One line with a bar; only the stage where there is nothing to count."""
+    if progress.total <= 1:
         return progress.stage
     share = min(max(progress.done / progress.total, 0.0), 1.0)
     full = round(share * _BAR)

@@ -36,13 +36,14 @@ class Visit:
         self.session = Session(workspace, models=settings.models, runtime=runtime)
         self.conversation = Conversation(self.session, settings)
         self.transcript = Transcript()
-        self.slide: str | None = None
+        self.slide: str | None = None  # as it is called
+        self.address: str | None = None  # as the shelf knows it
         self._clear_findings()
 
     def open(self, name: str) -> None:
         """Show another slide of the workspace; what was found on the last one goes with it."""
         self._clear_findings()
-        self.slide, self._drawn = name, None
+        self.slide, self.address, self._drawn = name, name, None
         self.session.show(name, None)
         self.transcript.suggestions = EXAMPLES
         state = self._workspace.get(name)
@@ -122,10 +123,9 @@ class Visit:
         name = named or (prepared.name if prepared else self.slide)
         if name == self.slide and prepared is self._drawn:
             return {"slide"} if named else set()
-        if self.session.opened is not None:
-            self._shelf.admit(self._workspace.find(self.session.opened))
         self._clear_findings()
         self.slide, self._drawn = name, prepared
+        self.address = self._shelf.admit(self._workspace.find(self.session.opened or name)) if name else None
         return set(PARTS)
 
     def _place(self, artifact: Artifact) -> set[str]:

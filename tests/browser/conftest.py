@@ -25,7 +25,7 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address(fake_workspace: Workspace) -> Iterator[str]:
     """Where the page of the synthetic workspace is served."""
     if not OPENSEADRAGON.is_file():
@@ -44,9 +44,9 @@ def address(fake_workspace: Workspace) -> Iterator[str]:
             server.terminate()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium, wherever it is installed."""
+    """Chromium, wherever it is installed. Gone after this folder: Playwright keeps an event loop running meanwhile."""
     with sync_playwright() as playwright:
         found = next(filter(None, map(shutil.which, CHROMES)), None)
         own = Path(playwright.chromium.executable_path)

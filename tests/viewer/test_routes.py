@@ -99,10 +99,21 @@ def test_missing_openseadragon_is_one_clear_sentence(monkeypatch: pytest.MonkeyP
         static_files()
 
 
-def test_a_slide_opened_by_path_can_be_seen_but_not_replace_another(workspace: Workspace, he_png: Path):
+def test_a_slide_opened_by_path_can_be_seen_under_a_name_that_nobody_guesses(workspace: Workspace, he_png: Path):
     shelf = Shelf(workspace)
-    shelf.admit(SlideState("guest", he_png, PrepareOptions(), "new"))
-    shelf.admit(SlideState("half.red", he_png, PrepareOptions(), "new"))
-    assert shelf.slide("guest").path == he_png
+    guest = shelf.admit(SlideState("half.red", he_png, PrepareOptions(), "new"))
+    assert shelf.slide(guest).path == he_png
+    assert guest == shelf.admit(SlideState("half.red", he_png, PrepareOptions(), "new"))
+    assert len(guest) > 20
     assert shelf.slide("half.red").width == WIDTH
-    assert [state.name for state in shelf.states()] == ["broken", "half.red", "guest"]
+    assert shelf.admit(workspace.get("half.red")) == "half.red"
+    assert [state.name for state in shelf.states()] == ["broken", "half.red"]
+
+
+def test_a_slide_that_left_the_workspace_is_gone(tmp_path: Path, he_png: Path):
+    workspace = Workspace(tmp_path)
+    workspace.register(SlideState("short", he_png, PrepareOptions(), "new"))
+    web = client(workspace)
+    assert web.get("/slides/short.dzi").status_code == 200
+    (workspace.folder("short") / "slide.json").unlink()
+    assert web.get("/slides/short.dzi").status_code == 404

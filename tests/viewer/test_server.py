@@ -1,5 +1,6 @@
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi import FastAPI
@@ -22,7 +23,8 @@ def web(fake_workspace: Workspace) -> TestClient:
     async def build() -> FastAPI:
         return build_app(Settings(workspace=fake_workspace.root, models="fake"))
 
-    return TestClient(asyncio.run(build()))  # outside of a loop Gradio makes some that nobody closes
+    with ThreadPoolExecutor(1) as elsewhere:  # within a loop of its own: else Gradio makes some that nobody closes
+        return TestClient(elsewhere.submit(lambda: asyncio.run(build())).result())
 
 
 def test_page_tiles_and_scripts_are_served(web: TestClient):

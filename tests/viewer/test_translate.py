@@ -80,4 +80,5 @@ def test_titles_are_short_and_cannot_break_out_of_code_type():
 
 def test_progress_without_a_total_is_just_its_stage():
     assert progress_words(Progress("load models", 0, 0)) == "load models"
+    assert progress_words(Progress("load models", 0, 1)) == "load models"
     assert "▱" not in progress_words(Progress("x", 9, 3))
