@@ -37,7 +37,7 @@ def _expand(template: str, fillers: dict[str, list[str]]) -> list[str]:
     return [template]
 
 
-def _fit(x: F32, y: NDArray[np.int64], classes: int, steps: int = 200) -> tuple[F32, F32]:
+def _fit(x: F32, y: NDArray[np.int64], classes: int, steps: int = 120) -> tuple[F32, F32]:
     """Softmax regression by gradient descent with momentum, every class weighing the same; (d, c) and (c,)."""
     target = np.eye(classes, dtype=np.float32)[y]
     weight = (1 / np.bincount(y, minlength=classes)[y] / classes).astype(np.float32)[:, None]

@@ -13,7 +13,7 @@ from tools.prepared import PreparedSlide
 from tools.score import against_null, score
 
 UNKNOWN, SAME = 0.55, 0.75  # cosine to the nearest known term: below, a phrase is unknown; above, it means the same
-CLEAR, WEAK = 0.95, 0.80  # share of unrelated phrases that a phrase's peak must exceed
+CLEAR, WEAK = 0.95, 0.70  # share of unrelated phrases that a phrase's peak must exceed
 
 
 @runtime_checkable
