@@ -10,7 +10,7 @@ import gradio as gr
 from agent.events import AnswerDelta, Progress
 from tools.errors import ModelUnavailable, SlideError
 from viewer import about, fragments, overlay
-from viewer.page import Page
+from viewer.page import SHOW_ANSWER, Page
 from viewer.shelf import Shelf
 from viewer.visits import PARTS, Visit, Visits
 
@@ -41,6 +41,8 @@ class Handlers:
             page.chips.select(self.ask_chip, [page.picker], **turn),
             page.genes.select(self.ask_chip, [page.picker], **turn),
         ]
+        for turn_over in turns:
+            turn_over.then(None, js=SHOW_ANSWER)
         page.stop.click(self.stop, cancels=turns, **quiet)
         page.fresh.click(self.start_over, cancels=turns, **quiet)
         page.picker.input(self.pick, [page.picker], cancels=turns, **quiet)

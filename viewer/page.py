@@ -16,7 +16,13 @@ element.addEventListener('click', (event) => {
 });
 """
 MOUNT_SLIDE = "window.SpotWhisperer.mountSlide(element, props, watch);"
-SCRIPTS = ("vendor/openseadragon/openseadragon.min.js", "page/spot_overlay.js", "page/slide_view.js")
+SHOW_ANSWER = "() => window.SpotWhisperer.showAnswer()"
+SCRIPTS = (
+    "vendor/openseadragon/openseadragon.min.js",
+    "page/spot_overlay.js",
+    "page/slide_view.js",
+    "page/conversation.js",
+)
 GREETING = (
     "### Ask about this slide\n"
     "Name a cell type, a structure or a process in your own words, or a gene. "

@@ -10,6 +10,7 @@ from agent.events import Answer, AnswerDelta, Event, Progress, ToolFinished, Too
 Message = dict[str, Any]
 
 _REGION = re.compile(r"(?<![\w\[#/`])`?\b(r\d+)\b`?(?![\w\]])")
+_LIST_END = re.compile(r"(?<=\n)(?P<item>[-*] [^\n]*)\n(?=[^\s\-*|])")
 _BAR = 16
 
 
@@ -43,6 +44,11 @@ def link_regions(text: str, known: Collection[str]) -> str:
         return f"[{name}](#{name})" if name in known else match.group(0)
 
     return _REGION.sub(link, text)
+
+
+def as_markdown(text: str, known: Collection[str]) -> str:
+    """Words of a tool or an answer as the chat draws them: lists end where their lines end, regions are links."""
+    return link_regions(_LIST_END.sub(r"\g<item>\n\n", text), known)
 
 
 class Transcript:
@@ -81,7 +87,7 @@ class Transcript:
                 self._streamed += event.text
                 self._write(self._streamed)
             case Answer():
-                self._write(link_regions(event.text, regions))
+                self._write(as_markdown(event.text, regions))
                 self.suggestions = event.suggestions
 
     def close(self, sentence: str | None = None) -> None:
@@ -108,7 +114,7 @@ class Transcript:
         if event.id not in self._steps:
             self._start(ToolStarted(event.id, event.tool, event.args))
         step = self._steps[event.id]
-        step["content"] = link_regions(event.words, regions)
+        step["content"] = as_markdown(event.words, regions)
         step["metadata"] |= {"status": "done"} | ({"log": "not possible"} if event.failed else {})
 
     def _settle_answer(self) -> None:

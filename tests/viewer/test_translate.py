@@ -1,5 +1,5 @@
 from agent.events import Answer, AnswerDelta, Progress, ToolFinished, ToolStarted
-from viewer.translate import Transcript, link_regions, progress_words, step_title
+from viewer.translate import Transcript, as_markdown, link_regions, progress_words, step_title
 
 ARGS = {"query": "epidermis", "fraction": None}
 
@@ -82,3 +82,8 @@ def test_progress_without_a_total_is_just_its_stage():
     assert progress_words(Progress("load models", 0, 0)) == "load models"
     assert progress_words(Progress("load models", 0, 1)) == "load models"
     assert "▱" not in progress_words(Progress("x", 9, 3))
+
+
+def test_a_list_ends_where_its_lines_end():
+    words = "Two:\n- r1: big\n- r2: small\nMean 4.\nClear.\n\n| a |\n|---|"
+    assert as_markdown(words, ()) == "Two:\n- r1: big\n- r2: small\n\nMean 4.\nClear.\n\n| a |\n|---|"
