@@ -36,6 +36,7 @@ class Conversation:
         """Answer one question; the last event is the Answer. Failures of the chat model are told in it."""
         turn: list[AnyMessage] = [HumanMessage(question.strip()[:MAX_QUESTION])]
         finished: list[ToolFinished] = []
+        text = "I was interrupted."
         try:
             for event in self._run(turn):
                 if isinstance(event, ToolFinished):
@@ -46,8 +47,8 @@ class Conversation:
             text = str(error)
         finally:
             self._messages += _whole(turn)
-        if not isinstance(turn[-1], AIMessage) or turn[-1].tool_calls:
-            self._messages.append(AIMessage(text))
+            if not isinstance(turn[-1], AIMessage) or turn[-1].tool_calls:
+                self._messages.append(AIMessage(text))
         yield Answer(text, suggestions(finished, self.session))
 
     def _run(self, turn: list[AnyMessage]) -> Iterator[Event]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from agent.offline.history import Done
 from agent.offline.plan import Plan
 
-_EXAMPLES = ("where is the epidermis, and which genes mark it?", "show me KRT14", "collagen minus immune cells")
+_EXAMPLES = ("where is the epidermis, and which genes mark it?", "show me COL1A1", "collagen minus immune cells")
 ABILITIES = (
     "I look at the open slide for you. I can show where a cell type, tissue or process lies and measure it, map a "
     "gene, list the genes that set a region apart from the rest or from another region, subtract one phrase from "
@@ -64,6 +64,7 @@ def compose(plan: Plan, done: Sequence[Done], said: str) -> str:
         closing.append(NOT_YET)
     findings, closing = [part for part in findings if part], [part for part in closing if part]
     text = "\n\n".join([*opening, *findings, *closing]).strip()
+    text = re.sub(r"(^- .*\n)(?!- |\n)", r"\1\n", text, flags=re.M)  # Markdown would add the next line to the list
     for pattern, words in _FOR_PEOPLE:
         text = re.sub(pattern, words, text, flags=re.I)
     return text

@@ -60,8 +60,8 @@ class Evidence:
         if self.beats >= CLEAR:
             return f"That is a clear signal: {rank}."
         if self.beats >= WEAK:
-            return f"The signal is weak: {rank}, so look at the tissue before you rely on it."
-        return f"It does not separate from chance: {rank}, so '{title}' may well be absent here."
+            return f"The signal for '{title}' is weak: {rank}, so look at the tissue before you rely on it."
+        return f"'{title}' does not separate from chance: {rank}, so it may well be absent here."
 
 
 @lru_cache(maxsize=4)

@@ -42,7 +42,8 @@ def top_genes(
     artifacts.append({"kind": "genes", "region": region, "versus": versus, "rows": rows})
     if not stats:
         return f"No gene is higher in {sides}.\n{basis(slide, joint=False)}", artifacts
-    lines = [f"Genes higher in {sides}:"]
+    lines = [side.doubt for side in (inside, other) if side and side.doubt]
+    lines.append(f"Genes higher in {sides}:")
     lines += [
         f"- {s.gene}: log2FC {s.log2fc:.2f}, AUROC {s.auroc:.2f}, adjusted {p_value(s.p_adj)}, "
         f"reliability {number(s.reliability)}"
@@ -90,7 +91,8 @@ def show_gene(runtime: ToolRuntime[Session], genes: list[str], region: str = "")
     layers = [session.add_layer(symbol, "gene", values) for symbol, values in found]
     artifacts = [shown for group in groups for shown in group.artifacts]
     artifacts += [{"kind": "layer", "layer": layer.id} for layer in reversed(layers)]
-    lines = [_where_high(slide, symbol, values, groups) for symbol, values in found]
+    lines = [group.doubt for group in groups if group.doubt]
+    lines += [_where_high(slide, symbol, values, groups) for symbol, values in found]
     return "\n".join([*lines, *errors, basis(slide, joint=False)]), artifacts
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from agent.events import Artifact
 from agent.session import Session
 from agent.toolbox.errors import told
+from agent.toolbox.evidence import evidence, null_peaks
 from tools.errors import ToolError
 from tools.prepared import PreparedSlide, load_prepared
 from tools.regions import Region, highlight
@@ -19,12 +20,16 @@ _OUTSIDE = re.compile(r"(?:everything )?(?:outside|not in|not|except|all but)(?:
 
 @dataclass(frozen=True)
 class Place:
-    """Spots that a region argument means: `rows`, a label for a sentence, and artefacts of regions made for it."""
+    """Spots that a region argument means: `rows`, a label for a sentence, artefacts of regions made for it.
+
+    `doubt` is what must be said about words that were outlined only now and hardly stand out.
+    """
 
     rows: NDArray[np.int64]
     label: str
     regions: tuple[Region, ...] = ()
     artifacts: list[Artifact] = field(default_factory=list)
+    doubt: str = ""
 
 
 def prepared_slide(session: Session) -> PreparedSlide:
@@ -67,7 +72,7 @@ def resolve(session: Session, text: str) -> Place:
     if outside:
         inner = resolve(session, outside[1])
         rows = np.setdiff1d(np.arange(len(slide.spots)), inner.rows)
-        return Place(rows, f"the tissue outside {inner.label}", (), inner.artifacts)
+        return Place(rows, f"the tissue outside {inner.label}", (), inner.artifacts, inner.doubt)
     if text.lower() in ("selection", "my selection"):
         if session.selection is None or not len(session.selection):
             raise ToolError("Nothing is selected. Draw around an area on the slide, or name one by id or in words.")
@@ -78,11 +83,14 @@ def resolve(session: Session, text: str) -> Place:
         raise ToolError("Which region? Give an id such as r1, 'selection', or words such as 'epidermis'.")
     known = _known(session, text)
     artifacts: list[Artifact] = []
+    doubt = ""
     if not known:
         known, artifacts = outline(session, text)
+        found = evidence(slide, text, slide.text_scores(text), null_peaks(slide))
+        doubt = found.words(text) if found.doubtful else ""
     if not known:
         raise ToolError(f"No spot of this slide scores above the threshold for '{text}'.")
-    return Place(_union(known), f"{_ids_in_short(known)} ({text})", tuple(known), artifacts)
+    return Place(_union(known), f"{_ids_in_short(known)} ({text})", tuple(known), artifacts, doubt)
 
 
 def _by_ids(session: Session, text: str) -> Place:

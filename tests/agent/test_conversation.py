@@ -73,6 +73,7 @@ def test_minus_and_honesty(offline: Conversation) -> None:
         "all 150", "of 150"
     )
     assert "I do not know the term" in answer(ask(offline, "rank spots by flibbertigibbet"))
+    assert answer(ask(offline, "which genes mark the quokka?")).startswith("I do not know the term 'quokka'")
 
 
 def test_selection(offline: Conversation, session: Session) -> None:
