@@ -68,10 +68,3 @@ def intent_of(masked: str) -> str | None:
 
 def _says(wording: str, text: str) -> bool:
     return pattern("wordings", wording).search(text) is not None
-
-
-def names_tissue(text: str) -> bool:
-    """Whether a histology term occurs in `text`."""
-    terms = set(read_data("lexicon.json")["terms"])
-    words = re.findall(r"[^\W\d_]+", text.lower())
-    return any(word in terms or word.removesuffix("s") in terms or word + "s" in terms for word in words)

@@ -50,6 +50,18 @@ def _correctable() -> dict[str, list[str]]:
     return by_letter
 
 
+@cache
+def _terms() -> frozenset[str]:
+    return frozenset(read_data("lexicon.json")["terms"])
+
+
+def names_tissue(text: str) -> bool:
+    """Whether a histology term occurs in `text`."""
+    terms = _terms()
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    return any(word in terms or word.removesuffix("s") in terms or word + "s" in terms for word in words)
+
+
 def _distance(a: str, b: str) -> int:
     """Edits between two words; swapping neighbours counts as one."""
     rows = [list(range(len(b) + 1))]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from agent.offline import grammar, slots
 from agent.offline.classifier import Guess, IntentClassifier, TextEmbedder
-from agent.offline.lexicon import correct_all, genes_in, translate
+from agent.offline.lexicon import correct_all, genes_in, names_tissue, translate
 from agent.offline.plan import Focus, FromStep, Plan, ReplyKind, Step
 from agent.offline.steps import fill, repeat
 
@@ -72,7 +72,7 @@ class Planner:
         clear = guess.margin >= MARGIN and guess.similarity >= needed
         if clear:
             return guess.intent
-        if grammar.names_tissue(masked) and guess.intent not in ("out_of_scope", "medical_advice"):
+        if names_tissue(masked) and guess.intent not in ("out_of_scope", "medical_advice"):
             return "highlight_region"
         return "out_of_scope" if guess.intent == "out_of_scope" and guess.margin >= MARGIN else None
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from agent.offline.lexicon import pattern, words
+from agent.offline.lexicon import names_tissue, pattern, words
 from agent.offline.plan import Focus, FromStep
 
 _NUMBER_WORDS = dict(
@@ -11,6 +11,7 @@ _NUMBER_WORDS = dict(
 )
 _NUMBER_WORDS |= {"twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100}
 _COUNT = r"(\d{1,4}|" + "|".join(_NUMBER_WORDS) + ")"
+_FUNCTION = frozenset(["of", "the", "where", "with", "for", "like", "is", "are", "a", "any"])
 _ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2}
 _ORDINALS |= {"largest": 0, "biggest": 0, "last": -1, "smallest": -1}
 _ORDINAL = re.compile(
@@ -39,7 +40,16 @@ def phrase(text: str, genes_too: bool = False) -> str:
         if pattern("slots", "keep_tissue").search(" ".join(kept)):
             break
         kept = kept[:-1]
-    return " ".join(kept)
+    return " ".join(_after_frame(kept))
+
+
+def _after_frame(kept: list[str]) -> list[str]:
+    """What follows the last function word, where only that part names tissue: "total area of | collagen"."""
+    for at in range(len(kept) - 1, 0, -1):
+        head, tail = kept[:at], kept[at:]
+        if head[-1].lower() in _FUNCTION and names_tissue(" ".join(tail)) and not names_tissue(" ".join(head)):
+            return tail
+    return kept
 
 
 def split_versus(text: str) -> tuple[str, str | None]:

@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from agent.offline import grammar, slots
-from agent.offline.lexicon import pattern
+from agent.offline import slots
+from agent.offline.lexicon import names_tissue, pattern
 from agent.offline.plan import Focus, FromStep, Plan, Step
 
 
@@ -50,7 +50,7 @@ def _show_gene(masked: str, genes: list[str], focus: Focus) -> Plan | None:
         return Plan(steps=(Step("show_gene", {"genes": genes, "region": slots.reference(rest, focus)}),))
     place = re.search(r"\b(?:where|in|inside|within)\b (?P<place>.+)$", rest, re.I)
     where = slots.phrase(place["place"]) if place else ""
-    where = "" if "GENE" in where or not grammar.names_tissue(where) else where
+    where = "" if "GENE" in where or not names_tissue(where) else where
     return Plan(steps=(Step("highlight_region", {"query": where}), step) if where else (step,))
 
 
@@ -95,6 +95,8 @@ def _highlight(clause: str, focus: Focus) -> Plan | None:
     words = slots.phrase(re.sub(r"\b(?:biggest|largest|smallest|piece|tissue share)\b", " ", clause))
     points = pattern("slots", "only_points").fullmatch(words) or pattern("slots", "explicit_region").search(clause)
     target = slots.reference(clause, focus) if points else None
+    if isinstance(target, FromStep) and not pattern("wordings", "measure").search(clause):
+        return Plan()  # "..., where is it?": it has just been shown
     if target is not None:
         return Plan(steps=(Step("highlight_region", {"region": target}),))
     return Plan(steps=(Step("highlight_region", {"query": words} | extra),)) if words else None
