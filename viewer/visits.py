@@ -19,7 +19,8 @@ from viewer.translate import Transcript
 log = logging.getLogger(__name__)
 
 MOST_VISITS = 200
-EXAMPLES = ("Where is the epidermis, and which genes mark it?", "Show me immune cells", "collagen", "Show KRT14")
+EXAMPLES = ("Where is the epidermis, and which genes mark it?", "Show me immune cells", "collagen")
+EXAMPLE_GENES = ("KRT14", "KRT5", "COL1A1", "EPCAM", "VIM")  # the first that is predicted is offered
 PARTS = frozenset({"chat", "slide", "layer", "regions", "genes"})
 
 
@@ -45,12 +46,14 @@ class Visit:
         self._clear_findings()
         self.slide, self.address, self._drawn = name, name, None
         self.session.show(name, None)
-        self.transcript.suggestions = EXAMPLES
+        self.transcript.suggestions = ()
         state = self._workspace.get(name)
         if state.state == "prepared":
             runtime = self.session.runtime
             self._drawn = load_prepared(self._workspace, name, runtime.device, runtime.models_dir)
             self.session.show(name, self._drawn)
+            genes = [gene for gene in EXAMPLE_GENES if gene in self._drawn.adata.var_names]
+            self.transcript.suggestions = (*EXAMPLES, *(f"Show {gene}" for gene in genes[:1]))
         elif self.mpp is None and state.mpp is None and self._shelf.slide(name).mpp is None:
             self.transcript.say(
                 f"**{name}** does not store its pixel size, so nothing on it can be measured yet. How many microns is "

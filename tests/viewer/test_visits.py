@@ -103,6 +103,11 @@ def test_an_unprepared_slide_is_said_to_be_so(tmp_path: Path, he_png: Path):
     assert "nfer expression" in visit.transcript.suggestions[0]
 
 
+def test_examples_name_only_a_gene_that_is_predicted(visits: Visits, tissue: PreparedSlide):
+    *_, gene = opened(visits).transcript.suggestions
+    assert gene.removeprefix("Show ") in tissue.adata.var_names
+
+
 def test_what_breaks_is_a_sentence_and_the_conversation_goes_on(visits: Visits, caplog: pytest.LogCaptureFixture):
     visit = opened(visits)
     visit.conversation = Scripted(RuntimeError("a bug"))
