@@ -129,8 +129,11 @@ window.SpotWhisperer = window.SpotWhisperer || {};
       if (!box || !this.viewer.isOpen()) return;
       const [x0, y0, x1, y1] = box;
       const margin = 0.2 * Math.max(x1 - x0, y1 - y0);
-      const rect = this.viewer.viewport.imageToViewportRectangle(
-        x0 - margin, y0 - margin, x1 - x0 + 2 * margin, y1 - y0 + 2 * margin);
+      const size = this.viewer.world.getItemAt(0).getContentSize();
+      // Air around the regions, but none outside the slide.
+      const [left, top] = [Math.max(x0 - margin, 0), Math.max(y0 - margin, 0)];
+      const [right, bottom] = [Math.min(x1 + margin, size.x), Math.min(y1 + margin, size.y)];
+      const rect = this.viewer.viewport.imageToViewportRectangle(left, top, right - left, bottom - top);
       this.viewer.viewport.fitBoundsWithConstraints(rect);
     }
 
