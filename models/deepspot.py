@@ -55,7 +55,9 @@ class DeepSpotPredictor:
         for key in ("encoder", "plan"):
             need(config, key, folder)
         if len(genes[0]) != sizes[2]:
-            raise ModelUnavailable(f"{folder / 'genes.csv'} names {len(genes[0])} genes, the network predicts {sizes[2]}.")
+            raise ModelUnavailable(
+                f"{folder / 'genes.csv'} names {len(genes[0])} genes, the network predicts {sizes[2]}."
+            )
         return cls(load_into(DeepSpotNet(*sizes), folder), config, genes, device)
 
     def predict_expression(self, embeddings: F32, neighbours: NDArray[np.int64]) -> F32:
@@ -67,7 +69,9 @@ class DeepSpotPredictor:
             raise ValueError(f"Embeddings must be (n, {expected[0]}, {expected[1]}), got {embeddings.shape}.")
         with torch.inference_mode():
             rows = torch.from_numpy(np.ascontiguousarray(embeddings, np.float32)).to(self._device)
-            phi = torch.cat([self._net.phi(part) for part in rows.split(ROWS_PER_BATCH)]) if len(rows) else rows[:, :, :0]
+            phi = (
+                torch.cat([self._net.phi(part) for part in rows.split(ROWS_PER_BATCH)]) if len(rows) else rows[:, :, :0]
+            )
             if not len(rows):
                 return np.zeros((0, len(self.genes)), np.float32)
             pooled = self._net.pool(phi, torch.from_numpy(np.ascontiguousarray(neighbours)).to(self._device))

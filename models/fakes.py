@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.card import Card
 from models.protocols import F32, TilePlan
 
+
 def _lists(named: dict[str, str]) -> dict[str, list[str]]:
     return {name: text.split() for name, text in named.items()}
 
@@ -31,7 +32,7 @@ PROGRAMMES = _lists(
 )
 WORDS = _lists(
     {
-        "epithelium": "epithelium epithelial epidermis keratinocyte keratinocytes skin carcinoma tumour tumor cancer gland",
+        "epithelium": "epithelium epithelial epidermis keratinocytes skin carcinoma tumour tumor cancer gland",
         "stroma": "stroma stromal collagen fibroblast fibroblasts dermis connective matrix",
         "immune": "immune lymphocyte lymphocytes t cd8 b plasma macrophage infiltrate tertiary lymphoid",
         "fat": "fat adipose adipocyte adipocytes",

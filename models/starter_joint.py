@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 LEAST_GENES = 200
 LEAST_SPOTS = 20
 Z_LIMIT = 5.0
-FILLER = frozenset("expression expressed expressing express gene genes of the in high low level levels positive + cells cell mrna transcript marker markers and with".split())  # noqa: E501, SIM905
+_FILLER = """
+    expression expressed expressing express gene genes of the in high low level levels positive cells
+    cell mrna transcript marker markers and with
+"""
+FILLER = frozenset(_FILLER.split())
 ALIASES = {
     "HER2": "ERBB2", "CD8": "CD8A", "CD3": "CD3E", "CD20": "MS4A1", "CD45": "PTPRC", "CD31": "PECAM1", "CD138": "SDC1",
     "KI67": "MKI67", "KI-67": "MKI67", "PD1": "PDCD1", "PD-1": "PDCD1", "PDL1": "CD274", "PD-L1": "CD274", "ER": "ESR1",
-    "PR": "PGR", "CK5": "KRT5", "CK14": "KRT14", "CK7": "KRT7", "CK20": "KRT20", "SMA": "ACTA2", "P63": "TP63",
-    "CD56": "NCAM1", "CD16": "FCGR3A", "CD11B": "ITGAM", "CD11C": "ITGAX", "CD10": "MME", "CD21": "CR2", "CD23": "FCER2",
+    "PR": "PGR", "CK5": "KRT5", "CK14": "KRT14", "CK7": "KRT7", "CK20": "KRT20",
+    "SMA": "ACTA2", "P63": "TP63",
+    "CD56": "NCAM1", "CD16": "FCGR3A", "CD11B": "ITGAM", "CD11C": "ITGAX", "CD10": "MME", "CD21": "CR2",
 }  # fmt: skip
 
 
@@ -39,6 +44,7 @@ class StarterJoint:
         source="this repository: python app.py train joint (see its card for the collections, MIT and CC BY)",
         summary="Marker collections and reference profiles in one space with MiniLM text.",
         citation="Schaefer et al. 2025 (CellWhisperer, the idea); Reimers and Gurevych 2019 (sentence embeddings)",
+        files=("model.safetensors", "config.json", "terms.json"),
     )
 
     def __init__(self, arrays: Arrays, config: dict[str, Any]) -> None:
@@ -49,18 +55,16 @@ class StarterJoint:
         self.genes: tuple[str, ...] = tuple(config["genes"])
         self.terms: tuple[str, ...] = tuple(config["terms"])
         self._column = {gene: j for j, gene in enumerate(self.genes)}
-        self._row = {_plain(term): i for i, term in reversed(list(enumerate(self.terms)))}
+        self._row = {plain(term): i for i, term in reversed(list(enumerate(self.terms)))}
         self._sentences: SentenceEncoder | None = None
         self._cache: dict[str, F32] = {}
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> "StarterJoint":
         """Read a checkpoint; everything runs on the CPU."""
-        config = read_config(folder)
-        for key in ("logit_scale", "sharpness", "gate", "dim", "text_width"):
+        config = read_config(folder) | json.loads((folder / "terms.json").read_text())
+        for key in ("logit_scale", "sharpness", "gate", "dim", "text_width", "genes", "terms"):
             need(config, key, folder)
-        lists = json.loads((folder / "terms.json").read_text()) if (folder / "terms.json").is_file() else config
-        config |= {key: need(lists, key, folder) for key in ("genes", "terms")}
         dim, width, genes, terms = config["dim"], config["text_width"], len(config["genes"]), len(config["terms"])
         shapes = {
             "basis": (dim, genes), "gene_scale": (genes,), "gene_mean": (genes,), "text_map": (width, dim),
@@ -78,7 +82,8 @@ class StarterJoint:
         known = [(self._column[gene], j) for j, gene in enumerate(genes) if gene in self._column]
         if len(known) < LEAST_GENES:
             raise ValueError(
-                f"Only {len(known)} of the {len(genes)} genes are known to starter-joint; it needs {LEAST_GENES} human gene symbols."
+                f"Only {len(known)} of the {len(genes)} genes are known to starter-joint; "
+                f"it needs {LEAST_GENES} human gene symbols."
             )
         own, given = (np.array(part) for part in zip(*known, strict=True))
         part = np.asarray(x, np.float32)[:, given]
@@ -97,7 +102,7 @@ class StarterJoint:
 
     def nearest_terms(self, text: str, k: int = 5) -> list[tuple[str, float]]:
         """The k terms of the training vocabulary that mean most nearly the same, with the cosine of their sentences."""
-        similarity = self._a["term_texts"] @ self._embed([_plain(text)])[0]
+        similarity = self._a["term_texts"] @ self._embed([plain(text)])[0]
         order = np.argsort(-similarity, kind="stable")[:k]
         return [(self.terms[i], float(min(similarity[i], 1.0))) for i in order]
 
@@ -114,8 +119,8 @@ class StarterJoint:
 
     def _sentence_codes(self, texts: Sequence[str]) -> F32:
         """Linear map for what is new, the codes of similar terms for what is near them."""
-        plain = [_plain(text) for text in texts]
-        embedded = self._embed(plain)
+        cleaned = [plain(text) for text in texts]
+        embedded = self._embed(cleaned)
         linear = _unit((embedded - self._a["text_mean"]) @ self._a["text_map"])
         similarity = embedded @ self._a["term_texts"].T
         attention = np.exp(self._sharpness * (similarity - similarity.max(axis=1, keepdims=True)))
@@ -123,7 +128,7 @@ class StarterJoint:
         middle, width = self._gate
         trust = 1 / (1 + np.exp(-(similarity.max(axis=1, keepdims=True) - middle) / width))
         codes = _unit(trust * near + (1 - trust) * linear)
-        for i, text in enumerate(plain):
+        for i, text in enumerate(cleaned):
             if text in self._row:
                 codes[i] = self._a["term_codes"][self._row[text]]
         return _unit(codes)
@@ -132,10 +137,12 @@ class StarterJoint:
         """Gene symbols in a text point at their genes; only symbols and filler words: nothing else does."""
         words = re.findall(r"[A-Za-z0-9][A-Za-z0-9.-]*", text)
         found = [j for word in words if (j := self._gene(word, alone=len(words) == 1)) is not None]
-        if not found or _plain(text) in self._row:
+        if not found or plain(text) in self._row:
             return code
         direction = _unit(self._a["basis"][:, found].sum(axis=1)[None])[0]
-        others = [word for word in words if self._gene(word, alone=len(words) == 1) is None and word.lower() not in FILLER]
+        others = [
+            word for word in words if self._gene(word, alone=len(words) == 1) is None and word.lower() not in FILLER
+        ]
         return direction if not others else _unit((direction + code)[None])[0]
 
     def _gene(self, word: str, *, alone: bool) -> int | None:
@@ -144,7 +151,7 @@ class StarterJoint:
         return self._column.get(ALIASES.get(name, name))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Lower case, single blanks, no punctuation at the ends."""
     return re.sub(r"\s+", " ", text).strip(" .?!,;:\"'").lower()
 

@@ -1,6 +1,8 @@
 """DenseNet-121 (Huang et al. 2017), fully convolutional: any tile of at least 32 px, global average pooling."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -72,3 +74,13 @@ class DenseNet121(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, 3, h, w) -> (n, dim)."""
         return self.projection(self.features(x).float())
+
+    def set_projection(self, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
+        """Replace the projection by (dim, FEATURES) and (dim,)."""
+        with torch.no_grad():
+            self.projection.weight.copy_(torch.from_numpy(weight))
+            self.projection.bias.copy_(torch.from_numpy(bias))
+
+    def get_projection(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The projection as (dim, FEATURES) and (dim,)."""
+        return self.projection.weight.detach().numpy(), self.projection.bias.detach().numpy()

@@ -38,7 +38,9 @@ class SentenceEncoder:
 
     def __init__(self) -> None:
         folder = package_folder()
-        self._weights = {name: w.float() for name, w in load_file(folder / "model.safetensors").items() if w.is_floating_point()}
+        self._weights = {
+            name: w.float() for name, w in load_file(folder / "model.safetensors").items() if w.is_floating_point()
+        }
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.enable_padding()
@@ -72,7 +74,9 @@ class SentenceEncoder:
             self._linear(x, f"{name}.attention.self.{part}").view(n, length, HEADS, width // HEADS).transpose(1, 2)
             for part in ("query", "key", "value")
         )
-        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=seen).transpose(1, 2).reshape(n, length, width)
+        mixed = (
+            functional.scaled_dot_product_attention(q, k, v, attn_mask=seen).transpose(1, 2).reshape(n, length, width)
+        )
         x = self._norm(x + self._linear(mixed, f"{name}.attention.output.dense"), f"{name}.attention.output.LayerNorm")
         inner = functional.gelu(self._linear(x, f"{name}.intermediate.dense"))
         return self._norm(x + self._linear(inner, f"{name}.output.dense"), f"{name}.output.LayerNorm")

@@ -27,13 +27,13 @@ class Look:
 def draw_look(rng: np.random.Generator, strength: float = 1.0) -> Look:
     """A random slide; strength 0 is the slide as it is."""
     return Look(
-        stain_gain=np.exp(strength * rng.normal(0, 0.22, 3)),
+        stain_gain=np.exp(strength * rng.normal(0, 0.35, 3)),
         stain_shift=strength * rng.normal(0, 0.03, 3),
-        gain=1 + strength * rng.normal(0, 0.04, 3),
-        shift=strength * rng.normal(0, 6.0, 3),
-        gamma=float(np.exp(strength * rng.normal(0, 0.12))),
+        gain=1 + strength * rng.normal(0, 0.05, 3),
+        shift=strength * rng.normal(0, 7.0, 3),
+        gamma=float(np.exp(strength * rng.normal(0, 0.2))),
         blur_px=float(max(0.0, strength * rng.normal(0, 0.7))),
-        scale=float(np.exp(strength * rng.normal(0, 0.14))),
+        scale=float(np.exp(strength * rng.normal(0, 0.18))),
     )
 
 

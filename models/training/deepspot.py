@@ -34,7 +34,7 @@ class Recipe:
     neighbour_dropout: float = 0.3
     lr: float = 1e-3
     weight_decay: float = 1e-2
-    steps: int = 1500
+    steps: int = 700
     noise: float = 0.1
 
 
@@ -86,6 +86,12 @@ def fit_deepspot(sections: Sequence[Bags], recipe: Recipe, seed: int) -> DeepSpo
         optimiser.step()
         schedule.step()
     return trainee.collapsed()
+
+
+def predict_scores(net: DeepSpotNet, embeddings: F32, neighbours: NDArray[np.int64]) -> F32:
+    """(n, k, d) and (n, m) -> (n, r)."""
+    with torch.inference_mode():
+        return np.asarray(net(torch.from_numpy(embeddings), torch.from_numpy(neighbours)).numpy())
 
 
 def expand_outputs(net: DeepSpotNet, basis: F32, mean: F32) -> DeepSpotNet:

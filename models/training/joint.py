@@ -12,7 +12,7 @@ F32 = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class JointFit:
-    """`basis` (d, g) orthonormal rows; `codes` (t, d) unit coordinates of each text; `text_map` (w, d), `text_mean` (w,)."""
+    """`basis` (d, g) orthonormal rows; `codes` (t, d) unit rows of the texts; `text_map` (w, d), `text_mean` (w,)."""
 
     basis: F32
     codes: F32
@@ -20,15 +20,27 @@ class JointFit:
     text_mean: F32
 
 
-def fit_joint(signatures: F32, rows: NDArray[np.int64], embeddings: F32, weights: F32, dim: int, penalty: float = 5.0) -> JointFit:
-    """Rank-`dim` basis of the signatures (n, g), then closed-form ridge from text to coordinates.
+def knowledge_basis(signatures: F32, rows: NDArray[np.int64], weights: F32, dim: int, seed: int) -> F32:
+    """The `dim` principal directions (dim, g) of signatures (n, g), each weighted by the texts (t,) that name it."""
+    share = np.zeros(len(signatures), np.float32)
+    np.add.at(share, rows, weights)
+    weighted = np.sqrt(share)[:, None] * signatures
+    rng = np.random.default_rng(seed)
+    sketch = weighted.T @ (weighted @ rng.standard_normal((weighted.shape[1], dim + 32)).astype(np.float32))
+    for _ in range(2):
+        sketch = weighted.T @ (weighted @ np.linalg.qr(sketch)[0])
+    frame = np.linalg.qr(sketch)[0]
+    _, _, inner = np.linalg.svd(weighted @ frame, full_matrices=False)
+    return np.ascontiguousarray(inner[:dim] @ frame.T, np.float32)
+
+
+def fit_joint(
+    signatures: F32, rows: NDArray[np.int64], embeddings: F32, weights: F32, basis: F32, penalty: float = 5.0
+) -> JointFit:
+    """Closed-form ridge from text to coordinates in `basis` (d, g).
 
     `rows` (t,) names the signature that each text (t, w) stands for; `weights` (t,).
     """
-    share = np.zeros(len(signatures))
-    np.add.at(share, rows, weights)
-    _, _, basis = np.linalg.svd(np.sqrt(share)[:, None] * signatures, full_matrices=False)
-    basis = basis[:dim].astype(np.float32)
     codes = unit(signatures @ basis.T)[rows]
     mean = np.average(embeddings, axis=0, weights=weights)
     centred = embeddings - mean

@@ -17,7 +17,9 @@ def unit(rows: NDArray[np.floating]) -> F32:
     return np.asarray(rows / np.maximum(norms, 1e-9), np.float32)
 
 
-def class_profiles(x: F32, cell_types: Sequence[str], studies: Sequence[str], patterns: Mapping[str, str]) -> dict[str, F32]:
+def class_profiles(
+    x: F32, cell_types: Sequence[str], studies: Sequence[str], patterns: Mapping[str, str]
+) -> dict[str, F32]:
     """Profiles (p, g) log1p CP10K, NaN where absent -> counts per 10,000 of each class, (g,).
 
     A profile counts for the first class whose pattern its cell type matches. Logs are averaged within a study and then

@@ -19,7 +19,7 @@ CLASSES: dict[str, str] = {
     "Endothelial": r"endothel|vascular|blood vessel|vascular ec",
     "PVL": r"pericyte|smooth.?muscle|perivascular",
     "CAFs": r"fibroblast|^stromal cell",
-    "Epithelial": r"keratinocyte|squamous|epitheli|basal|luminal|club|suprabasal|secretory epithelium|ductal|enterocyte",
+    "Epithelial": r"keratinocyte|squamous|epitheli|basal|luminal|club|secretory epithelium|ductal|enterocyte",
     "Adipose": r"adipocyte|fat cell",
 }
 # Nuclei of CoNSeP as mixtures of these classes.

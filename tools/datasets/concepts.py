@@ -1,7 +1,8 @@
 """Composite concepts of histology in words, with genes that stand for them.
 
 Cell-type collections know cells; people ask for tissues, regions and states. Written for this project from general
-knowledge of pathology; each entry is phrases separated by `|`, then genes.
+knowledge of pathology; each entry is phrases separated by `|`
+(a line that starts with `|` goes on), then genes, indented.
 """
 
 _TISSUES = """
@@ -12,7 +13,8 @@ keratinocytes|keratinocyte|epidermal keratinocytes|squamous cells
 basal keratinocytes|basal layer of the epidermis|stratum basale
   KRT5 KRT14 KRT15 COL17A1 ITGA6 ITGB4 TP63 DST LAMB3 CAV1 S100A2
 keratinisation|keratin|cornified layer|stratum corneum|keratin pearls|cornification|keratinization
-  KRT1 KRT10 LOR FLG IVL SPRR1A SPRR1B SPRR2A SPRR2D SPRR3 KRTDAP SBSN CNFN LCE3D TGM1 TGM3 KLK5 KLK7 S100A7 S100A8 S100A9 KRT6A KRT16
+  KRT1 KRT10 LOR FLG IVL SPRR1A SPRR1B SPRR2A SPRR2D SPRR3 KRTDAP SBSN CNFN LCE3D TGM1 TGM3 KLK5 KLK7 S100A7
+  S100A8 S100A9 KRT6A KRT16
 hair follicle|outer root sheath|pilosebaceous unit
   KRT17 KRT15 KRT5 KRT14 KRT6B KRT75 KRT79 SOX9 LGR5 LHX2 KRT25 KRT71 TCHH CDH1 PERP DSP
 sebaceous gland|sebocytes
@@ -20,9 +22,12 @@ sebaceous gland|sebocytes
 sweat gland|eccrine gland
   AQP5 KRT7 KRT8 KRT18 KRT19 SCGB1D2 SCGB2A2 MUCL1 PIP DCD KRT77
 normal epithelium|benign epithelium|epithelium|epithelial cells|epithelial tissue|epithelial layer
-  EPCAM CDH1 KRT8 KRT18 KRT19 KRT7 KRT5 KRT14 CLDN4 CLDN3 CLDN7 DSP PERP JUP ELF3 SPINT2 ESRP1 GRHL2 KRT15 KRT17 TACSTD2
-breast glands|mammary glands|normal breast lobules|breast ducts and lobules|glandular tissue of the breast|ductal epithelium
-  KRT5 KRT14 KRT17 KRT15 SCGB2A2 SCGB1D2 KRT7 KRT19 ELF5 KIT LTF PIGR SLPI MMP7 SFRP1 TFF3 AZGP1 PIP SAA1 SAA2 WFDC2 MUCL1 ACTG2 OXTR MYLK
+  EPCAM CDH1 KRT8 KRT18 KRT19 KRT7 KRT5 KRT14 CLDN4 CLDN3 CLDN7 DSP PERP JUP ELF3 SPINT2 ESRP1 GRHL2 KRT15 KRT17
+  TACSTD2
+breast glands|mammary glands|normal breast lobules|breast ducts and lobules|glandular tissue of the breast
+|ductal epithelium
+  KRT5 KRT14 KRT17 KRT15 SCGB2A2 SCGB1D2 KRT7 KRT19 ELF5 KIT LTF PIGR SLPI MMP7 SFRP1 TFF3 AZGP1 PIP SAA1 SAA2
+  WFDC2 MUCL1 ACTG2 OXTR MYLK
 glands|glandular epithelium|gland|secretory epithelium
   EPCAM KRT7 KRT8 KRT18 KRT19 MUC1 PIGR SLPI WFDC2 LTF TFF3 AGR2 CLDN4 ELF3 SCGB2A2 SCGB1D2
 myoepithelium|myoepithelial cells
@@ -30,11 +35,14 @@ myoepithelium|myoepithelial cells
 dermis|dermal connective tissue|papillary dermis|reticular dermis
   COL1A1 COL1A2 COL3A1 DCN LUM SPARC FBLN1 MFAP5 CFD DPT PI16 SFRP2 COL6A1 COL6A2 COL6A3 MMP2 PDGFRA CCDC80 ELN FBN1
 stroma|connective tissue|stromal tissue|fibrous tissue|fibrous stroma|tumour stroma|tumor stroma|desmoplastic stroma
-  COL1A1 COL1A2 COL3A1 COL5A1 COL5A2 COL6A1 COL6A2 COL6A3 DCN LUM SPARC FN1 FBLN1 FBLN2 POSTN THY1 PDGFRB MMP2 VIM BGN TIMP3 CTSK SFRP2 AEBP1
+  COL1A1 COL1A2 COL3A1 COL5A1 COL5A2 COL6A1 COL6A2 COL6A3 DCN LUM SPARC FN1 FBLN1 FBLN2 POSTN THY1 PDGFRB MMP2 VIM
+  BGN TIMP3 CTSK SFRP2 AEBP1
 collagen|collagen fibres|collagen fibers|collagen deposition|extracellular matrix|matrix
-  COL1A1 COL1A2 COL3A1 COL5A1 COL5A2 COL6A1 COL6A2 COL6A3 COL14A1 COL12A1 DCN LUM BGN SPARC FBN1 FN1 LOX PCOLCE MFAP2 ELN POSTN THBS2
+  COL1A1 COL1A2 COL3A1 COL5A1 COL5A2 COL6A1 COL6A2 COL6A3 COL14A1 COL12A1 DCN LUM BGN SPARC FBN1 FN1 LOX PCOLCE
+  MFAP2 ELN POSTN THBS2
 fibroblasts|fibroblast|fibrocytes
-  COL1A1 COL1A2 COL3A1 DCN LUM PDGFRA PDGFRB FAP THY1 FBLN1 FBLN2 MMP2 CFD DPT SFRP2 PI16 SPARC VIM CTSK C1S C1R SERPINF1 MFAP4 CCDC80
+  COL1A1 COL1A2 COL3A1 DCN LUM PDGFRA PDGFRB FAP THY1 FBLN1 FBLN2 MMP2 CFD DPT SFRP2 PI16 SPARC VIM CTSK C1S C1R
+  SERPINF1 MFAP4 CCDC80
 cancer-associated fibroblasts|CAF|myofibroblasts|activated fibroblasts
   FAP POSTN COL11A1 COL10A1 COL1A1 COL3A1 ACTA2 TAGLN THBS2 MMP11 MMP14 INHBA CTHRC1 SULF1 COL5A1 LRRC15 PDGFRB
 fibrosis|scar|sclerosis|hyalinised stroma
@@ -42,7 +50,8 @@ fibrosis|scar|sclerosis|hyalinised stroma
 fat|adipose tissue|fatty tissue|adipocytes|fat cells|subcutaneous fat
   ADIPOQ PLIN1 PLIN4 FABP4 LEP LPL CIDEC CIDEA CD36 ADH1B GPD1 AQP7 CFD ACACB PCK1 SCD RBP4 G0S2 LIPE TIMP4 PPARG
 blood vessels|vessels|vasculature|endothelium|endothelial cells|capillaries|angiogenesis|arteries and veins
-  PECAM1 VWF CDH5 CLDN5 PLVAP EGFL7 ENG KDR FLT1 TIE1 TEK ESAM ROBO4 MMRN2 AQP1 RAMP2 ECSCR EMCN ACKR1 SOX17 CD34 ICAM2
+  PECAM1 VWF CDH5 CLDN5 PLVAP EGFL7 ENG KDR FLT1 TIE1 TEK ESAM ROBO4 MMRN2 AQP1 RAMP2 ECSCR EMCN ACKR1 SOX17 CD34
+  ICAM2
 lymphatic vessels|lymphatics
   LYVE1 PROX1 PDPN CCL21 FLT4 MMRN1 TFF3 FGL2
 smooth muscle|muscularis|smooth muscle cells|pericytes and smooth muscle|vessel wall
@@ -73,12 +82,16 @@ salivary gland|acinar cells
   STATH HTN1 PRB1 AMY1A BHLHA15 PIGR LPO ZG16B
 """
 _IMMUNE = """
-immune cells|immune infiltrate|leukocytes|immune infiltration|white blood cells|inflammatory cells|inflammation|inflammatory infiltrate|immune cell rich region
-  PTPRC CD3D CD3E CD2 CD52 CD37 CD53 LTB IL7R TRAC TRBC2 CORO1A LCK CD74 HLA-DRA LAPTM5 CXCR4 MS4A1 CD79A IL2RG RAC2 ARHGDIB CD48 CCL5 CCL19 TYROBP SRGN CD69
+immune cells|immune infiltrate|leukocytes|immune infiltration|white blood cells|inflammatory cells
+|inflammation|inflammatory infiltrate|immune cell rich region
+  PTPRC CD3D CD3E CD2 CD52 CD37 CD53 LTB IL7R TRAC TRBC2 CORO1A LCK CD74 HLA-DRA LAPTM5 CXCR4 MS4A1 CD79A IL2RG
+  RAC2 ARHGDIB CD48 CCL5 CCL19 TYROBP SRGN CD69
 lymphocytes|lymphocytic infiltrate|tumour-infiltrating lymphocytes|tumor infiltrating lymphocytes|TILs|lymphoid cells
-  CD3D CD3E CD2 CD52 CD37 LTB IL7R TRAC TRBC1 TRBC2 CORO1A LCK CD69 MS4A1 CD79A CCR7 SELL IL2RG PTPRC CD27 CD48 IKZF1 CD247
+  CD3D CD3E CD2 CD52 CD37 LTB IL7R TRAC TRBC1 TRBC2 CORO1A LCK CD69 MS4A1 CD79A CCR7 SELL IL2RG PTPRC CD27 CD48
+  IKZF1 CD247
 T cells|T lymphocytes|T-cells|T cell infiltration
-  CD3D CD3E CD3G CD2 CD5 CD6 CD7 TRAC TRBC1 TRBC2 LCK IL7R CD247 ZAP70 ITK CD27 CD28 TRAT1 SKAP1 CD8A CD4 BCL11B THEMIS
+  CD3D CD3E CD3G CD2 CD5 CD6 CD7 TRAC TRBC1 TRBC2 LCK IL7R CD247 ZAP70 ITK CD27 CD28 TRAT1 SKAP1 CD8A CD4 BCL11B
+  THEMIS
 CD8 T cells|cytotoxic T cells|killer T cells|CD8+ T lymphocytes|cytotoxic lymphocytes
   CD8A CD8B GZMA GZMB GZMK GZMH PRF1 NKG7 CCL5 CST7 CD3D CD3E TRAC KLRD1 KLRK1 EOMES IFNG CTSW
 CD4 T cells|helper T cells
@@ -93,8 +106,10 @@ B cells|B lymphocytes|B-cells
   MS4A1 CD19 CD79A CD79B BANK1 CD22 BLK FCRL1 FCRLA PAX5 TNFRSF13C CD37 HLA-DQA1 HLA-DRA VPREB3 IGHM IGHD CR2 SPIB
 plasma cells|antibody-secreting cells|immunoglobulin|plasmablasts
   IGKC IGHG1 IGHG3 IGHG4 IGHA1 IGLC2 IGLC3 JCHAIN MZB1 XBP1 DERL3 TNFRSF17 SDC1 FKBP11 SSR4 PRDM1 POU2AF1 IGHM CD79A
-tertiary lymphoid structure|tertiary lymphoid structures|TLS|lymphoid follicle|lymphoid aggregate|germinal centre|germinal center|lymphoid tissue|lymph node
-  MS4A1 CD19 CD79A CD79B CXCL13 CCL19 CCL21 CXCR5 CR2 LTB CCR7 SELL CD3D CD3E IL7R LAMP3 BCL6 CD37 CD52 TRAC CD22 FDCSP TNFRSF13C BANK1 TRBC2
+tertiary lymphoid structure|tertiary lymphoid structures|TLS|lymphoid follicle|lymphoid aggregate
+|germinal centre|germinal center|lymphoid tissue|lymph node
+  MS4A1 CD19 CD79A CD79B CXCL13 CCL19 CCL21 CXCR5 CR2 LTB CCR7 SELL CD3D CD3E IL7R LAMP3 BCL6 CD37 CD52 TRAC CD22
+  FDCSP TNFRSF13C BANK1 TRBC2
 macrophages|macrophage|tumour-associated macrophages|histiocytes
   CD68 CD163 CSF1R MRC1 C1QA C1QB C1QC TYROBP FCER1G AIF1 MSR1 MS4A7 LYZ CD14 FCGR3A VSIG4 APOE MARCO SPP1 CTSB
 monocytes|myeloid cells|myeloid
@@ -115,20 +130,25 @@ interferon response|interferon signalling|antiviral response
   ISG15 IFI6 IFI27 IFI44L IFIT1 IFIT3 MX1 OAS1 STAT1 CXCL10 CXCL9 IFITM1 BST2 XAF1
 """
 _STATES = """
-tumour|tumor|cancer|malignant cells|carcinoma|tumour cells|tumor cells|cancer cells|malignant epithelium|neoplastic cells|neoplasm|invasive carcinoma
-  EPCAM KRT8 KRT18 KRT19 KRT7 CDH1 MUC1 ERBB2 CD24 CLDN3 CLDN4 CLDN7 MKI67 TOP2A STMN1 TUBA1B CCND1 MYC ELF3 SPINT2 TACSTD2 FASN SCD BIRC5 GAPDH ENO1 LDHA
+tumour|tumor|cancer|malignant cells|carcinoma|tumour cells|tumor cells|cancer cells|malignant epithelium
+|neoplastic cells|neoplasm|invasive carcinoma
+  EPCAM KRT8 KRT18 KRT19 KRT7 CDH1 MUC1 ERBB2 CD24 CLDN3 CLDN4 CLDN7 MKI67 TOP2A STMN1 TUBA1B CCND1 MYC ELF3
+  SPINT2 TACSTD2 FASN SCD BIRC5 GAPDH ENO1 LDHA
 invasive cancer|invasive breast cancer|breast carcinoma|HER2-positive breast cancer|ductal carcinoma
-  ERBB2 GRB7 STARD3 PGAP3 MIEN1 EPCAM KRT8 KRT18 KRT19 KRT7 CD24 MUC1 CLDN4 SCD FASN GATA3 ESR1 TFF1 AGR2 XBP1 S100A9 CEACAM6
+  ERBB2 GRB7 STARD3 PGAP3 MIEN1 EPCAM KRT8 KRT18 KRT19 KRT7 CD24 MUC1 CLDN4 SCD FASN GATA3 ESR1 TFF1 AGR2 XBP1
+  S100A9 CEACAM6
 cancer in situ|ductal carcinoma in situ|DCIS|carcinoma in situ
   ERBB2 EPCAM KRT8 KRT18 KRT19 CD24 MUC1 GATA3 KRT5 KRT14 KRT17 MYLK SCD FASN TFAP2A TFAP2B
 squamous cell carcinoma|squamous carcinoma|squamous tumour
-  KRT5 KRT14 KRT6A KRT6B KRT16 KRT17 TP63 SOX2 DSG3 DSC3 SFN PERP S100A2 PKP1 SERPINB3 SERPINB4 SERPINB5 EGFR LAMC2 LAMB3 CDH3
+  KRT5 KRT14 KRT6A KRT6B KRT16 KRT17 TP63 SOX2 DSG3 DSC3 SFN PERP S100A2 PKP1 SERPINB3 SERPINB4 SERPINB5 EGFR
+  LAMC2 LAMB3 CDH3
 adenocarcinoma|colorectal cancer|colorectal adenocarcinoma
   EPCAM CEACAM5 CEACAM6 KRT8 KRT18 KRT19 KRT20 CDX2 LGALS4 TSPAN8 PHGR1 MUC1 CLDN4 CLDN3 ASCL2 EREG AGR2
 basal cell carcinoma
   KRT5 KRT14 KRT15 KRT17 PTCH1 GLI1 GLI2 TP63 BCAM EPCAM LHX2
 proliferation|proliferating cells|mitosis|dividing cells|cell division|cell cycle|mitotic figures
-  MKI67 TOP2A CCNB1 CCNB2 CDK1 BIRC5 UBE2C TYMS PCNA MCM2 MCM3 MCM5 MCM7 CENPF NUSAP1 TPX2 AURKA AURKB RRM2 STMN1 HMGB2 CDC20 PTTG1
+  MKI67 TOP2A CCNB1 CCNB2 CDK1 BIRC5 UBE2C TYMS PCNA MCM2 MCM3 MCM5 MCM7 CENPF NUSAP1 TPX2 AURKA AURKB RRM2 STMN1
+  HMGB2 CDC20 PTTG1
 hypoxia|hypoxic tumour|hypoxic tumor|hypoxic region|low oxygen
   CA9 VEGFA SLC2A1 ADM NDRG1 LDHA PGK1 ENO1 ALDOA BNIP3 P4HA1 ANKRD37 EGLN3 HK2 PDK1 ANGPTL4 MXI1 KDM3A
 necrosis|necrotic tissue|dead cells|cell death|necrotic debris
@@ -154,9 +174,12 @@ stem cells|cancer stem cells
 
 def concepts() -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     """(phrases, genes) of every concept; the first phrase is its name."""
-    found = []
-    for text in (_TISSUES, _IMMUNE, _STATES):
-        lines = text.strip("\n").split("\n")
-        for phrases, genes in zip(lines[::2], lines[1::2], strict=True):
-            found.append((tuple(phrases.strip().split("|")), tuple(genes.split())))
-    return found
+    found: list[tuple[list[str], list[str]]] = []
+    for line in (_TISSUES + _IMMUNE + _STATES).split("\n"):
+        if line.startswith(" "):
+            found[-1][1].extend(line.split())
+        elif line.startswith("|"):
+            found[-1][0].extend(line[1:].split("|"))
+        elif line:
+            found.append((line.split("|"), []))
+    return [(tuple(phrases), tuple(genes)) for phrases, genes in found]

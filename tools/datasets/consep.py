@@ -1,4 +1,4 @@
-"""CoNSeP colorectal patches with nucleus counts (Graham et al. 2019, Apache-2.0), joined back into spot-sized fields."""
+"""CoNSeP colorectal patches with nucleus counts (Graham et al. 2019, Apache-2.0), joined into spot-sized fields."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -79,7 +79,9 @@ def _concept_terms() -> Iterator[Term]:
 def _accordion_terms(root: Path) -> Iterator[Term]:
     """Cell types with markers weighted by the number of resources that name them, texts from the Cell Ontology."""
     ontology = read_ontology(root)
-    table = pd.read_csv(root / ACCORDION, sep="\t", usecols=["CL_celltype", "CL_ID", "marker", "marker_type", "resource"])
+    table = pd.read_csv(
+        root / ACCORDION, sep="\t", usecols=["CL_celltype", "CL_ID", "marker", "marker_type", "resource"]
+    )
     table = table[table["marker_type"] == "positive"]
     support = table.groupby(["CL_ID", "CL_celltype", "marker"])["resource"].nunique().reset_index()
     for (identifier, name), rows in support.groupby(["CL_ID", "CL_celltype"], sort=True):

@@ -1,0 +1,187 @@
+"""Training and judging what sees: tiles under many looks to a stable projection, bags of tiles to expression."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models import checkpoint
+from models.deepspot import DeepSpotPredictor, write_genes
+from models.networks.deepspot import DeepSpotNet
+from models.networks.densenet import DenseNet121
+from models.networks.loading import arrays_of, load_into
+from models.protocols import F32
+from models.starter_encoder import StarterEncoder
+from models.training.capricorn import archive_path, capricorn_encoder
+from models.training.deepspot import Bags, Recipe, expand_outputs, fit_deepspot, predict_scores
+from models.training.metrics import pearson_per_gene
+from models.training.projection import Projection, fit_projection
+from models.training.targets import Programmes, fit_programmes
+from tools.datasets import knowledge
+from tools.image_material import PLAN, ImageMaterial, Tissue, colour_floor, gather
+
+RANK = 32
+N_GENES = 5500
+N_MARKERS = 1800
+CONCEPT_SUPPORT = 9.0  # as if so many resources named the gene
+MIXTURE_SHARE = 0.5  # of a spot's target that comes from its deconvolved cell mixture instead of its own counts
+SHALLOW = {"B": 0.3}  # patients whose sections are shallow count less for the gene programmes
+FOLDS = (("C+consep", "B"), ("B+consep", "C"))  # (train, test) patients
+TOP = (50, 200, 1000)
+UM_PER_PX = 0.5
+
+
+def train_encoder(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
+    """Fit the projection on all tissue and write `out/starter-encoder`; returns how stable the vectors are."""
+    material = gather(data, out, seed)
+    projection = _projection(material.tissues)
+    net = capricorn_encoder(archive_path(), StarterEncoder.card.dim)
+    net.set_projection(projection.weight, projection.bias)
+    folder = out / StarterEncoder.card.name
+    checkpoint.write(folder, arrays_of(net, half=True), {"dim": StarterEncoder.card.dim, "um_per_px": UM_PER_PX})
+    figures = _stability(material.tissues, projection)
+    (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    return figures
+
+
+def train_deepspot(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
+    """Judge by held-out patient, then fit on everything and write `out/starter-deepspot`."""
+    material = gather(data, out, seed)
+    figures, reliability = evaluate_deepspot(material, list(held_out(material, FOLDS, seed)), data)
+    encoder = load_into(DenseNet121(StarterEncoder.card.dim), out / StarterEncoder.card.name)
+    projection = Projection(*encoder.get_projection())
+    net, programmes = _fit(material.tissues, projection, seed)
+    chosen = _choose_genes(material, programmes, data)
+    genes = tuple(material.genes[j] for j in chosen)
+    wide = expand_outputs(net, np.ascontiguousarray(programmes.basis[:, chosen]), material.mean[chosen])
+    members, hidden, size = wide.phi_weight.shape
+    config = {
+        "encoder": StarterEncoder.card.name, "plan": asdict(PLAN), "input_size": size, "hidden_size": hidden,
+        "output_size": len(genes), "n_phi": members,
+    }  # fmt: skip
+    folder = out / DeepSpotPredictor.card.name
+    checkpoint.write(folder, arrays_of(wide, half=True), config)
+    table = pd.read_csv(data / "knowledge" / "symbol_to_ensembl.csv")
+    ensembl = dict(zip(table["gene_symbol"], table["gene_id"].str.split(".").str[0], strict=True))
+    write_genes(folder / "genes.csv", (genes, tuple(ensembl.get(gene, "") for gene in genes), reliability[chosen]))
+    (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    return figures
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Sections of a patient of whom nothing was seen, encoder included, and what is predicted for them, (n, g) each."""
+
+    train: str
+    test: str
+    seen: list[Tissue]
+    unseen: list[Tissue]
+    predicted: list[F32]
+    other_look: list[F32]
+
+
+def held_out(material: ImageMaterial, folds: Sequence[tuple[str, str]], seed: int) -> Iterator[Fold]:
+    """Train on the patients of each fold's first word (a letter each), predict those of its second."""
+    for train, test in folds:
+        seen = [tissue for tissue in material.tissues if tissue.patient in train.split("+")]
+        unseen = [tissue for tissue in material.tissues if tissue.patient == test]
+        projection = _projection(seen)
+        net, programmes = _fit(seen, projection, seed)
+        views = [
+            [_predict(net, programmes, projection(tissue.features[look]), tissue) for tissue in unseen]
+            for look in (0, -1)
+        ]
+        yield Fold(train, test, seen, unseen, views[0], views[1])
+
+
+def evaluate_deepspot(material: ImageMaterial, folds: Sequence[Fold], data: Path) -> tuple[dict[str, float], F32]:
+    """Per-gene Pearson on held-out patients by number of top genes, beside colour statistics; mean per gene (g,).
+
+    Genes are ranked by their variance in the training sections; a constant prediction scores 0.
+    """
+    figures: dict[str, float] = {}
+    per_gene = []
+    for fold in folds:
+        measured = [tissue for tissue in fold.seen if tissue.measured is not None]
+        order = np.argsort(-np.mean([(tissue.measured**2).mean(axis=0) for tissue in measured], axis=0))
+        r = _mean_pearson(fold.predicted, fold.unseen)
+        per_gene.append(r)
+        rows = {
+            "model": r,
+            "model, another look": _mean_pearson(fold.other_look, fold.unseen),
+            "colour floor": _mean_pearson(colour_floor(data, measured, fold.unseen), fold.unseen),
+        }
+        for kind, values in rows.items():
+            name = f"{fold.test} from {fold.train.split('+')[0]}, {kind}"
+            figures |= {f"{name}, top {k}": float(values[order[:k]].mean()) for k in TOP}
+    return figures, np.mean(per_gene, axis=0).astype(np.float32)
+
+
+def _mean_pearson(predicted: Sequence[F32], tissues: Sequence[Tissue]) -> NDArray[np.float64]:
+    pairs = zip(predicted, tissues, strict=True)
+    return np.mean([pearson_per_gene(x, tissue.measured) for x, tissue in pairs if tissue.measured is not None], axis=0)
+
+
+def _projection(tissues: Sequence[Tissue]) -> Projection:
+    width = tissues[0].features.shape[-1]
+    looks = [[view.reshape(-1, width) for view in tissue.features] for tissue in tissues]
+    return fit_projection(looks, StarterEncoder.card.dim)
+
+
+def _fit(tissues: Sequence[Tissue], projection: Projection, seed: int) -> tuple[DeepSpotNet, Programmes]:
+    parts = [(t.measured, SHALLOW.get(t.patient, 1.0) * t.weight) for t in tissues if t.measured is not None]
+    parts += [(t.mixture, MIXTURE_SHARE * t.weight) for t in tissues]
+    programmes = fit_programmes([x for x, _ in parts], [w for _, w in parts], np.zeros(1, np.float32), RANK)
+    bags = []
+    for tissue in tissues:
+        targets = programmes.scores(tissue.mixture)
+        if tissue.measured is not None:
+            targets = MIXTURE_SHARE * targets + (1 - MIXTURE_SHARE) * programmes.scores(tissue.measured)
+        weights = np.full(len(targets), tissue.weight / len(targets), np.float32)
+        bags += [Bags(projection(view), tissue.neighbours, targets, weights) for view in tissue.features]
+    return fit_deepspot(bags, Recipe(), seed), programmes
+
+
+def _predict(net: DeepSpotNet, programmes: Programmes, embeddings: F32, tissue: Tissue) -> F32:
+    return np.asarray(predict_scores(net, embeddings, tissue.neighbours) @ programmes.basis, np.float32)
+
+
+def _choose_genes(material: ImageMaterial, programmes: Programmes, data: Path) -> NDArray[np.int64]:
+    """Columns of the genes to predict, in alphabetical order: markers of cells and concepts, then the most variable.
+
+    Variable means as the model can see it, in the programmes; a gene that no section ever counted is left out.
+    """
+    support: dict[str, float] = {}
+    for term in knowledge.read_terms(data / "knowledge"):
+        if term.source in ("concept", "accordion"):
+            for gene, weight in term.weights.items():
+                value = CONCEPT_SUPPORT if term.source == "concept" else weight
+                support[gene] = max(support.get(gene, 0.0), value)
+    counted = material.mean > 0
+    column = {gene: j for j, gene in enumerate(material.genes)}
+    named = sorted((g for g in support if g in column and support[g] >= 3), key=lambda g: (-support[g], g))
+    chosen = [column[gene] for gene in named if counted[column[gene]]][:N_MARKERS]
+    scores = np.concatenate(
+        [programmes.scores(t.mixture if t.measured is None else t.measured) for t in material.tissues]
+    )
+    variance = (programmes.basis**2 * scores.var(axis=0)[:, None]).sum(axis=0) * counted
+    taken = set(chosen)
+    chosen += [int(j) for j in np.argsort(-variance, kind="stable") if int(j) not in taken][: N_GENES - len(chosen)]
+    return np.array(sorted(chosen), np.int64)
+
+
+def _stability(tissues: Sequence[Tissue], projection: Projection) -> dict[str, float]:
+    """Share of the variance of vectors that is between tiles and not between looks of one tile, before and after."""
+    figures = {}
+    for name, apply in (("pooled features", lambda f: f.astype(np.float32)), ("vectors", projection)):
+        between, within = 0.0, 0.0
+        for tissue in tissues:
+            views = np.stack([apply(view[:, 0]) for view in tissue.features])
+            within += float(((views - views.mean(axis=0)) ** 2).sum())
+            between += float(((views.mean(axis=0) - views.mean(axis=(0, 1))) ** 2).sum() * len(views))
+        figures[f"stable share, {name}"] = between / (between + within)
+    return figures
