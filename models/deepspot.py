@@ -67,15 +67,13 @@ class DeepSpotPredictor:
         expected = (self.plan.tiles_per_spot, self._net.phi_weight.shape[2])
         if embeddings.ndim != 3 or embeddings.shape[1:] != expected:
             raise ValueError(f"Embeddings must be (n, {expected[0]}, {expected[1]}), got {embeddings.shape}.")
+        if not len(embeddings):
+            return np.zeros((0, len(self.genes)), np.float32)
         with torch.inference_mode():
             rows = torch.from_numpy(np.ascontiguousarray(embeddings, np.float32)).to(self._device)
-            phi = (
-                torch.cat([self._net.phi(part) for part in rows.split(ROWS_PER_BATCH)]) if len(rows) else rows[:, :, :0]
-            )
-            if not len(rows):
-                return np.zeros((0, len(self.genes)), np.float32)
+            phi = torch.cat([self._net.phi(part) for part in torch.split(rows, ROWS_PER_BATCH)])
             pooled = self._net.pool(phi, torch.from_numpy(np.ascontiguousarray(neighbours)).to(self._device))
-            parts = [self._net.rho(part).clamp(min=0).cpu().numpy() for part in pooled.split(ROWS_PER_BATCH)]
+            parts = [self._net.rho(part).clamp(min=0).cpu().numpy() for part in torch.split(pooled, ROWS_PER_BATCH)]
         return np.concatenate(parts)
 
 

@@ -42,7 +42,10 @@ class StarterEncoder:
         self._device = torch_device(device)
         self._dtype = torch.bfloat16 if native_bf16(self._device) else torch.float32
         self._projection = copy.deepcopy(net.projection).float().to(self._device).eval()
-        self._net = net.to(self._device, self._dtype, memory_format=torch.channels_last).eval()
+        self._net = net.to(self._device, self._dtype).eval()
+        for parameter in self._net.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> "StarterEncoder":

@@ -101,10 +101,12 @@ class StarterJoint:
         return np.stack([self._cache[text] for text in texts]) if texts else np.zeros((0, self.card.dim), np.float32)
 
     def nearest_terms(self, text: str, k: int = 5) -> list[tuple[str, float]]:
-        """The k terms of the training vocabulary that mean most nearly the same, with the cosine of their sentences."""
+        """The k known terms that mean nearly the same, with the cosine of their sentences; a gene is known."""
+        columns, others = self._symbols(text)
+        named = [] if others else [(self.genes[j], 1.0) for j in dict.fromkeys(columns)]
         similarity = self._a["term_texts"] @ self._embed([plain(text)])[0]
         order = np.argsort(-similarity, kind="stable")[:k]
-        return [(self.terms[i], float(min(similarity[i], 1.0))) for i in order]
+        return (named + [(self.terms[i], float(min(similarity[i], 1.0))) for i in order])[:k]
 
     def null_texts(self) -> tuple[str, ...]:
         """Phrases that have nothing to do with tissue, for calibrating a score."""
@@ -134,19 +136,24 @@ class StarterJoint:
         return _unit(codes)
 
     def _with_genes(self, text: str, code: F32) -> F32:
-        """Gene symbols in a text point at their genes; only symbols and filler words: nothing else does."""
-        words = re.findall(r"[A-Za-z0-9][A-Za-z0-9.-]*", text)
-        found = [j for word in words if (j := self._gene(word, alone=len(words) == 1)) is not None]
-        if not found or plain(text) in self._row:
+        """Gene symbols in a text point at their genes; beside symbols and filler nothing else does."""
+        columns, others = self._symbols(text)
+        if not columns:
             return code
-        direction = _unit(self._a["basis"][:, found].sum(axis=1)[None])[0]
-        others = [
-            word for word in words if self._gene(word, alone=len(words) == 1) is None and word.lower() not in FILLER
-        ]
-        return direction if not others else _unit((direction + code)[None])[0]
+        direction = _unit(self._a["basis"][:, columns].sum(axis=1)[None])[0]
+        return np.asarray(_unit((direction + code)[None])[0] if others else direction)
+
+    def _symbols(self, text: str) -> tuple[list[int], list[str]]:
+        """Columns of the genes that a text names (none in a known term), and its words that are no gene and no filler."""
+        if plain(text) in self._row:
+            return [], []
+        words = re.findall(r"[A-Za-z0-9][A-Za-z0-9.-]+", text)
+        columns = [self._gene(word, alone=len(words) == 1) for word in words]
+        others = [w for w, j in zip(words, columns, strict=True) if j is None and w.lower() not in FILLER]
+        return [j for j in columns if j is not None], others
 
     def _gene(self, word: str, *, alone: bool) -> int | None:
-        """Column of a symbol or a common protein name; lower case counts only for a word that stands alone."""
+        """Column of a symbol or a common protein name; lower case counts only with a digit or for a lone word."""
         name = word.upper() if alone or any(c.isdigit() for c in word) else word
         return self._column.get(ALIASES.get(name, name))
 

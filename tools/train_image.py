@@ -107,7 +107,8 @@ def evaluate_deepspot(material: ImageMaterial, folds: Sequence[Fold], data: Path
     per_gene = []
     for fold in folds:
         measured = [tissue for tissue in fold.seen if tissue.measured is not None]
-        order = np.argsort(-np.mean([(tissue.measured**2).mean(axis=0) for tissue in measured], axis=0))
+        squares = [(t.measured**2).mean(axis=0) for t in measured if t.measured is not None]
+        order = np.argsort(-np.mean(squares, axis=0))
         r = _mean_pearson(fold.predicted, fold.unseen)
         per_gene.append(r)
         rows = {
@@ -123,7 +124,8 @@ def evaluate_deepspot(material: ImageMaterial, folds: Sequence[Fold], data: Path
 
 def _mean_pearson(predicted: Sequence[F32], tissues: Sequence[Tissue]) -> NDArray[np.float64]:
     pairs = zip(predicted, tissues, strict=True)
-    return np.mean([pearson_per_gene(x, tissue.measured) for x, tissue in pairs if tissue.measured is not None], axis=0)
+    found = [pearson_per_gene(x, tissue.measured) for x, tissue in pairs if tissue.measured is not None]
+    return np.asarray(np.mean(found, axis=0))
 
 
 def _projection(tissues: Sequence[Tissue]) -> Projection:

@@ -198,8 +198,8 @@ def _vocabulary(terms: list[knowledge.Term], profiles: knowledge.Profiles) -> Vo
     for number, (cell_type, tissue) in enumerate(zip(profiles.cell_type, profiles.tissue, strict=True)):
         for text in (cell_type, f"{cell_type} of the {tissue.replace('_', ' ')}"):
             entries.append((plain(text), len(terms) + number, SOURCE_WEIGHT["profile"], True))
-    seen: set[str] = set()
-    kept = np.array([keep and not (text in seen or seen.add(text)) for text, _, _, keep in entries])
+    first = {text: i for i, (text, _, _, keep) in reversed(list(enumerate(entries))) if keep}
+    kept = np.array([first.get(text) == i for i, (text, *_) in enumerate(entries)])
     return Vocabulary(
         [text for text, *_ in entries], np.array([row for _, row, *_ in entries]),
         np.array([weight for *_, weight, _ in entries], np.float32), kept,

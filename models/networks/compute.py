@@ -15,7 +15,7 @@ def torch_device(name: str) -> torch.device:
 def native_bf16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32 here: GPUs, and CPUs that multiply it natively."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     flags = torch.cpu._is_avx512_bf16_supported() if hasattr(torch.cpu, "_is_avx512_bf16_supported") else False
     return bool(flags)
 

@@ -41,4 +41,5 @@ class DeepSpotNet(nn.Module):
 
     def forward(self, bags: Tensor, neighbours: Tensor) -> Tensor:
         """bags (n, 1 + sub-spots, input_size), neighbours (n, m) rows of the same bags -> (n, output_size)."""
-        return self.rho(self.pool(self.phi(bags), neighbours))
+        expression: Tensor = self.rho(self.pool(self.phi(bags), neighbours))
+        return expression

@@ -73,7 +73,8 @@ class DenseNet121(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 3, h, w) -> (n, dim)."""
-        return self.projection(self.features(x).float())
+        projected: Tensor = self.projection(self.features(x).float())
+        return projected
 
     def set_projection(self, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
         """Replace the projection by (dim, FEATURES) and (dim,)."""

@@ -6,7 +6,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from models.checkpoint import read_arrays
+from models.checkpoint import Arrays, read_arrays
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -21,7 +21,7 @@ def load_into(module: Module, folder: Path) -> Module:
     return module.eval()
 
 
-def arrays_of(module: nn.Module, *, half: bool) -> dict[str, object]:
+def arrays_of(module: nn.Module, *, half: bool) -> Arrays:
     """Tensors of a module as numpy; with `half`, matrices and kernels in float16 (norms stay float32)."""
     state = {name: tensor for name, tensor in module.state_dict().items() if not name.endswith("num_batches_tracked")}
     return {

@@ -47,7 +47,7 @@ def restain(tiles: U8, look: Look) -> U8:
     density = density + tissue * (look.stain_shift @ STAINS).astype(np.float32)
     unit = np.exp(-np.clip(density, 0, None)) ** np.float32(look.gamma)
     rgb = unit * (255.0 * look.gain).astype(np.float32) + look.shift.astype(np.float32)
-    return np.clip(rgb, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(rgb, 0, 255), np.uint8)
 
 
 def blur(tiles: U8, radius_px: float) -> U8:

@@ -46,14 +46,13 @@ def capricorn_encoder(archive: Path, dim: int) -> DenseNet121:
                 module.weight.data.copy_(torch.from_numpy(kernel.copy()))
             else:
                 values = next(norms)
-                targets = (module.weight, module.bias, module.running_mean, module.running_var)
-                for index, target in enumerate(targets):
-                    target.data.copy_(torch.from_numpy(np.asarray(values[str(index)])))
+                for index, name in enumerate(("weight", "bias", "running_mean", "running_var")):
+                    getattr(module, name).data.copy_(torch.from_numpy(np.asarray(values[str(index)])))
 
         for module in [net.conv0, net.norm0]:
             fill(module)
         for stage in net.stages:
-            for layer in stage:
+            for layer in stage.children():
                 if isinstance(layer, DenseLayer):
                     parts = [layer.norm0, layer.conv1, layer.norm1, layer.conv2]
                 elif isinstance(layer, Transition):

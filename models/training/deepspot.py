@@ -59,8 +59,8 @@ class _Trainee(nn.Module):
     def collapsed(self) -> DeepSpotNet:
         """The network with the rho ensemble averaged into one layer."""
         with torch.no_grad():
-            self.net.rho.weight.copy_(torch.stack([member.weight for member in self.rho]).mean(dim=0))
-            self.net.rho.bias.copy_(torch.stack([member.bias for member in self.rho]).mean(dim=0))
+            self.net.rho.weight.copy_(torch.stack([member.get_parameter("weight") for member in self.rho]).mean(dim=0))
+            self.net.rho.bias.copy_(torch.stack([member.get_parameter("bias") for member in self.rho]).mean(dim=0))
         return self.net.eval()
 
 

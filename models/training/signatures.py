@@ -53,7 +53,7 @@ def standardised_profiles(x: F32, studies: Sequence[str]) -> F32:
         z[rows] = x[rows] - _mean_where_known(x[rows])
     z = np.nan_to_num(z)
     z /= z.std(axis=0) + 0.1
-    return (z - z.mean(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(z - z.mean(axis=1, keepdims=True), np.float32)
 
 
 @dataclass(frozen=True)

@@ -55,12 +55,13 @@ def fit_programmes(deviations: Sequence[F32], weights: Sequence[float], mean: F3
 
 def mixture_expression(cells: Mapping[str, F32], profiles: Mapping[str, F32]) -> F32:
     """Numbers of cells per class (n,) and class profiles (g,) in counts per 10,000 -> (n, g) log1p CP10K."""
-    total, rna = 0.0, 0.0
+    spots, genes = len(next(iter(cells.values()))), len(next(iter(profiles.values())))
+    total, rna = np.zeros((spots, genes), np.float32), np.zeros((spots, 1), np.float32)
     for kind, count in cells.items():
         amount = count[:, None] * RNA_PER_CELL.get(kind, LYMPHOCYTE_RNA)
-        total = total + amount * profiles[kind][None]
-        rna = rna + amount
-    return np.log1p(total / np.maximum(rna, 1e-6)).astype(np.float32)
+        total += amount * profiles[kind][None]
+        rna += amount
+    return np.asarray(np.log1p(total / np.maximum(rna, 1e-6)), np.float32)
 
 
 def cells_of_nuclei(counts: F32, kinds: Sequence[str]) -> dict[str, F32]:

@@ -56,4 +56,5 @@ def test_few_spots_are_compared_with_the_stored_mean(joint, planted):
 
 def test_a_known_term_is_near_and_nonsense_is_far(joint):
     assert joint.nearest_terms("T cells", 1)[0][1] == pytest.approx(1.0, abs=1e-4)
+    assert joint.nearest_terms("COL1A1 expression", 1) == [("COL1A1", 1.0)]
     assert joint.nearest_terms("the stock market fell", 1)[0][1] < 0.6

@@ -41,7 +41,7 @@ class Section:
 def log1p_cp10k(counts: F32) -> F32:
     """(n, g) raw counts over ALL genes of the section -> log1p of counts per 10,000."""
     depth = np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
-    return np.log1p(counts / depth * 1e4).astype(np.float32)
+    return np.asarray(np.log1p(counts / depth * 1e4), np.float32)
 
 
 def read_rgb(path: Path) -> U8:
