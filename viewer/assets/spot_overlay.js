@@ -183,11 +183,13 @@ window.SpotWhisperer = window.SpotWhisperer || {};
   // The id sits on the topmost point of the largest ring, where it hides little of the region.
   function label(ctx, region, { a, b, c, d, e, f }) {
     const ring = region.rings.reduce((long, next) => (next.length > long.length ? next : long), []);
-    let [top, left] = [Infinity, 0];
+    let [top, left, bottom] = [Infinity, 0, -Infinity];
     for (let i = 0; i < ring.length; i += 2) {
       const y = b * ring[i] + d * ring[i + 1] + f;
       if (y < top) [top, left] = [y, a * ring[i] + c * ring[i + 1] + e];
+      bottom = Math.max(bottom, y);
     }
+    if (bottom > 0) top = Math.max(top, 22); // not cut off by the edge of the view
     ctx.font = "600 12px system-ui, sans-serif";
     const width = ctx.measureText(region.id).width + 12;
     ctx.fillStyle = "#111827";
