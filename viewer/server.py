@@ -1,9 +1,11 @@
 """The server: the Gradio page, deep-zoom tiles and static files on one FastAPI app, behind one password if set."""
 
+import asyncio
 import base64
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from types import FrameType
 
 import gradio as gr
 import uvicorn
@@ -75,8 +77,25 @@ def guard(app: FastAPI, password: str | None) -> None:
         return response
 
 
+class _Server(uvicorn.Server):
+    """A server that lets go of open pages when it is interrupted; they hold a connection for as long as they live."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Tell Gradio's heartbeats to end, then end."""
+        for route in self.config.app.routes:
+            if isinstance(stop := getattr(getattr(route, "app", None), "stop_event", None), asyncio.Event):
+                stop.set()
+        super().handle_exit(sig, frame)
+
+
 def serve(settings: Settings) -> None:
     """Serve until interrupted."""
     app = build_app(settings)
     log.info("Serving on http://%s:%d", settings.host, settings.port)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+    config = uvicorn.Config(
+        app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=3
+    )
+    try:
+        _Server(config).run()
+    except KeyboardInterrupt:
+        log.info("Stopped.")

@@ -26,7 +26,7 @@ FLAGS = (
 
 
 @pytest.fixture(scope="package")
-def address(fake_workspace: Workspace) -> Iterator[str]:
+def address(fake_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the page of the synthetic workspace is served."""
     if not OPENSEADRAGON.is_file():
         pytest.skip("OpenSeadragon is not set up; `make setup` brings it")
@@ -35,10 +35,11 @@ def address(fake_workspace: Workspace) -> Iterator[str]:
         port = probe.getsockname()[1]
     command = [sys.executable, "app.py", "serve", "--workspace", str(fake_workspace.root), "--port", str(port)]
     environment = os.environ | {"SPOTWHISPERER_MODELS": "fake", "SPOTWHISPERER_CHAT_MODEL": "offline"}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE) as server:
+    said = tmp_path_factory.mktemp("server") / "stderr.txt"  # a pipe that nobody empties would stop the server
+    with said.open("wb") as stderr, subprocess.Popen(command, cwd=ROOT, env=environment, stderr=stderr) as server:
         url = f"http://127.0.0.1:{port}"
         try:
-            _wait_for(f"{url}/healthz", server)
+            _wait_for(f"{url}/healthz", server, said)
             yield url
         finally:
             server.terminate()
@@ -77,11 +78,11 @@ def _is_own(url: str, address: str) -> bool:
     return url.startswith((address, "data:", "blob:", address.replace("http", "ws")))
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 90) -> None:
+def _wait_for(url: str, server: subprocess.Popen[bytes], said: Path, seconds: float = 90) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if server.poll() is not None:
-            pytest.fail(f"the server ended: {server.stderr.read().decode() if server.stderr else ''}")
+            pytest.fail(f"the server ended: {said.read_text()}")
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return

@@ -68,12 +68,11 @@ def test_spots_can_be_hidden(page: Page):
 
 def test_two_visitors_do_not_share_a_map(page: Page):
     ask(page, "collagen")
-    other = page.context.browser.new_page()
-    other.goto(page.url)
-    other.wait_for_selector(".sw-chip")
+    other = page.context.new_page()
+    other.goto("/")
+    other.wait_for_selector(".sw-chip", timeout=60_000)
     other.wait_for_function("() => window.SpotWhisperer.view?.viewer.isOpen()")
     assert other.evaluate(DRAWN) == 0
-    other.close()
 
 
 def test_a_new_conversation_is_empty(page: Page):
