@@ -144,7 +144,7 @@ class StarterJoint:
         return np.asarray(_unit((direction + code)[None])[0] if others else direction)
 
     def _symbols(self, text: str) -> tuple[list[int], list[str]]:
-        """Columns of the genes that a text names (none in a known term), and its words that are no gene and no filler."""
+        """Columns of the genes that a text names (none in a known term), and words that are no gene and no filler."""
         if plain(text) in self._row:
             return [], []
         words = re.findall(r"[A-Za-z0-9][A-Za-z0-9.-]+", text)
