@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from models import checkpoint
@@ -65,8 +64,7 @@ def train_deepspot(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
     }  # fmt: skip
     folder = out / DeepSpotPredictor.card.name
     checkpoint.write(folder, arrays_of(wide, half=True), config)
-    table = pd.read_csv(data / "knowledge" / "symbol_to_ensembl.csv")
-    ensembl = dict(zip(table["gene_symbol"], table["gene_id"].str.split(".").str[0], strict=True))
+    ensembl = knowledge.ensembl_ids(data / "knowledge")
     write_genes(folder / "genes.csv", (genes, tuple(ensembl.get(gene, "") for gene in genes), reliability[chosen]))
     (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     return figures

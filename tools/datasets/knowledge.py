@@ -66,6 +66,14 @@ def read_profiles(root: Path) -> Profiles:
         )
 
 
+def ensembl_ids(root: Path) -> dict[str, str]:
+    """Gene symbol -> Ensembl gene id without version."""
+    index = pd.read_csv(root / "pirlygenes" / "ensembl-gene-index.csv.gz").dropna().drop_duplicates("symbol")
+    table = pd.read_csv(root / "symbol_to_ensembl.csv")
+    known = dict(zip(index["symbol"], index["ensembl_gene_id"], strict=True))
+    return known | dict(zip(table["gene_symbol"], table["gene_id"].str.split(".").str[0], strict=True))
+
+
 def read_terms(root: Path) -> list[Term]:
     """Every named term, in a fixed order."""
     return [*_concept_terms(), *_accordion_terms(root), *_set_terms(root), *_hlca_terms(root), *_panel_terms(root)]
