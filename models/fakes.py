@@ -73,7 +73,8 @@ class FakeEncoder:
 
     def encode_image(self, tiles: NDArray[np.uint8]) -> F32:
         """(n, h, w, 3) uint8 RGB -> (n, 8): mean OD r, g, b; SD of OD r, g, b; haematoxylin-dark share; pale share."""
-        density = -np.log((tiles.astype(np.float32) + 1.0) / 256.0).reshape(len(tiles), tiles.shape[1] * tiles.shape[2], 3)
+        pixels = tiles.reshape(len(tiles), tiles.shape[1] * tiles.shape[2], 3)
+        density = -np.log((pixels.astype(np.float32) + 1.0) / 256.0)
         dark = (density[..., 0] > 0.8).mean(axis=1)
         pale = (density.mean(axis=2) < 0.15).mean(axis=1)
         parts = [density.mean(axis=1), density.std(axis=1), dark[:, None], pale[:, None]]
