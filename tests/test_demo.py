@@ -1,0 +1,64 @@
+"""The demo slide with the built-in models: the maps are right where anyone can see what is right."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from sklearn.metrics import roc_auc_score
+
+from tools.prepare import prepare
+from tools.prepared import PreparedSlide
+from tools.regions import rows_of
+from tools.workspace import Workspace
+
+OUTLINES = json.loads((Path(__file__).parent / "data" / "demo_outlines.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> PreparedSlide:
+    slide = Path(__file__).parent.parent / "demo" / "cmu_small_region.svs"
+    if not slide.exists():
+        pytest.skip("the demo slide is not here; `make setup` brings it")
+    return prepare(Workspace(tmp_path_factory.mktemp("demo"), slide), "demo")
+
+
+def inside(demo: PreparedSlide, tissue: str) -> np.ndarray:
+    """Which spots have their centre in the outlines of a tissue."""
+    shape = shapely.union_all([shapely.Polygon(ring).buffer(0) for ring in OUTLINES[tissue]])
+    return shapely.contains_xy(shape, demo.spots.l0_xy)
+
+
+def auroc(demo: PreparedSlide, query: str, tissue: str, against: str) -> float:
+    positive, negative = inside(demo, tissue), inside(demo, against)
+    chosen = positive | negative
+    return float(roc_auc_score(positive[chosen], demo.text_scores(query)[chosen]))
+
+
+@pytest.mark.parametrize("query", ["epidermis", "keratinocytes"])
+def test_epithelium_lights_up(demo: PreparedSlide, query: str) -> None:
+    assert auroc(demo, query, "epithelium", "dermis") > 0.85
+
+
+@pytest.mark.parametrize("query", ["fibroblasts", "collagen"])
+def test_dermis_lights_up(demo: PreparedSlide, query: str) -> None:
+    assert auroc(demo, query, "dermis", "epithelium") > 0.85
+
+
+def test_immune_cells_are_where_the_infiltrate_is(demo: PreparedSlide) -> None:
+    assert auroc(demo, "immune cells", "infiltrate", "epithelium") > 0.8
+    assert auroc(demo, "immune cells", "infiltrate", "dermis") > 0.6
+
+
+def test_the_region_of_the_epidermis_covers_most_of_it_and_little_else(demo: PreparedSlide) -> None:
+    found = np.zeros(len(demo.spots), bool)
+    found[rows_of(demo.text_scores("epidermis"), demo.spots, "epidermis")] = True
+    assert found[inside(demo, "epithelium")].mean() > 0.7
+    assert found[inside(demo, "dermis")].mean() < 0.25
+
+
+def test_thousands_of_genes_with_their_reliability(demo: PreparedSlide) -> None:
+    assert demo.adata.n_vars >= 2000
+    assert np.isfinite(demo.adata.var["reliability"]).mean() > 0.9
+    assert {"KRT14", "COL1A1", "CD3D", "MS4A1", "PECAM1"} <= set(demo.adata.var_names)
