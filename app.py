@@ -1,4 +1,4 @@
-"""The one command line: serve (default), prepare, ask, score, genes, search, train, models, doctor.
+"""The one command line: serve (default), prepare, ask, score, genes, search, models, train, doctor.
 
 Progress goes to stderr, results to stdout. Exit codes: 0 done; 2 the person's input or a missing model, one sentence on
 stderr; 1 our bug.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from models.card import WEIGHTS
 from settings import Settings, apply_environment
 from terminal import errors_as_sentences, print_json, progress_bars, say
 from tools.errors import SlideError, ToolError
@@ -50,10 +51,14 @@ def serve(
     """Serve the page at http://127.0.0.1:7860."""
     settings = _settings(workspace=workspace, host=host, port=port, chat_model=chat_model)
     with errors_as_sentences():
+        from viewer.server import PageError
         from viewer.server import serve as serve_page
 
         say(f"Loading; the page will be at http://{settings.host}:{settings.port} (stop it with Ctrl+C)")
-        serve_page(settings)
+        try:
+            serve_page(settings)
+        except PageError as error:
+            raise SlideError(str(error)) from error
 
 
 @app.command()
@@ -191,6 +196,41 @@ def search(
     else:
         for hit in hits:
             typer.echo(f"{hit.score:6.3f}  {hit.slide}  spot {hit.spot}  at x {hit.x:.0f}, y {hit.y:.0f}")
+
+
+@app.command()
+def train(
+    what: Annotated[str, typer.Argument(help="encoder, deepspot, joint, all, or evaluate (held-out figures only).")],
+    data: Annotated[Path, typer.Option(help="Folder with her2st, consep and knowledge.")],
+    out: Annotated[Path, typer.Option(help="Where the weights go.")] = WEIGHTS,
+    seed: Annotated[int, typer.Option()] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the built-in models from public data (needs `python3 setup_env.py --train`), and say how good they are."""
+    _settings()
+    with errors_as_sentences():
+        from tools import train as training
+
+        known = {
+            "encoder": training.train_encoder,
+            "deepspot": training.train_deepspot,
+            "joint": training.train_joint,
+            "all": training.train_all,
+            "evaluate": training.evaluate,
+        }
+        if what not in known:
+            raise ToolError(f"There is nothing called '{what}' to train; known: {', '.join(known)}.")
+        if not (data / "her2st").is_dir():
+            raise ToolError(
+                f"{data} holds no her2st folder; see models/weights/starter-deepspot/README.md for the data."
+            )
+        figures: dict[str, Any] = known[what](data, out, seed)
+    if as_json:
+        print_json(figures)
+    else:
+        by_model = figures if what in ("all", "evaluate") else {f"starter-{what}": figures}
+        for name, values in by_model.items():
+            typer.echo(f"\n## {name}\n\n{training.figures_table(values)}")
 
 
 @app.command()

@@ -8,7 +8,7 @@ Task = Literal["image-encoder", "expression-predictor", "joint", "image-text"]
 WEIGHTS = Path(__file__).parent / "weights"
 
 
-class ModelUnavailable(Exception):
+class ModelUnavailable(Exception):  # noqa: N818 - a state of the world, not a fault
     """A model cannot be loaded; the message tells the person what is missing, where it belongs and how to get it."""
 
 

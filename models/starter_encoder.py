@@ -12,6 +12,10 @@ from models.checkpoint import need, read_config
 from models.protocols import F32
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
     from models.networks.densenet import DenseNet121
 
 PIXELS_PER_BATCH = 32 * 224 * 224
@@ -58,13 +62,14 @@ class StarterEncoder:
 
     def encode_image(self, tiles: NDArray[np.uint8]) -> F32:
         """(n, h, w, 3) uint8 RGB at 0.5 um/px, h = w >= 32 -> (n, 128) float32."""
-        return self._run(tiles, project=True)
+        vectors = self._run(tiles, lambda unit: self._projection(self._net.features(unit).float()))
+        return np.concatenate(vectors) if vectors else np.zeros((0, self._projection.out_features), np.float32)
 
-    def pooled_features(self, tiles: NDArray[np.uint8]) -> F32:
-        """(n, h, w, 3) uint8 RGB -> (n, 1024) float32, before the projection."""
-        return self._run(tiles, project=False)
+    def trunk_maps(self, tiles: NDArray[np.uint8]) -> F32:
+        """(n, h, w, 3) uint8 RGB, n > 0 -> (n, 512, h // 32, w // 32): what the last stage is trained on."""
+        return np.concatenate(self._run(tiles, lambda unit: self._net.trunk(unit).float()))
 
-    def _run(self, tiles: NDArray[np.uint8], *, project: bool) -> F32:
+    def _run(self, tiles: NDArray[np.uint8], apply: "Callable[[Tensor], Tensor]") -> list[F32]:
         import torch
 
         if tiles.ndim != 4 or tiles.shape[1] < SMALLEST_PX or tiles.shape[3] != 3:
@@ -75,7 +80,5 @@ class StarterEncoder:
             for start in range(0, len(tiles), step):
                 batch = torch.from_numpy(np.ascontiguousarray(tiles[start : start + step])).to(self._device)
                 unit = (batch.permute(0, 3, 1, 2).float() / 255).to(self._dtype)
-                pooled = self._net.features(unit.contiguous(memory_format=torch.channels_last)).float()
-                parts.append((self._projection(pooled) if project else pooled).cpu().numpy())
-        width = self._projection.out_features if project else self._projection.in_features
-        return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)
+                parts.append(apply(unit.contiguous(memory_format=torch.channels_last)).cpu().numpy())
+        return parts

@@ -82,7 +82,7 @@ def _mann_whitney(
     x_in: NDArray[np.float32], x_out: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """AUROC (g,) and two-sided p (g,) of each column; p is 1 for a column without variation."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        test = stats.mannwhitneyu(x_in, x_out, axis=0, method="asymptotic")
+    with np.errstate(divide="ignore", invalid="ignore"):  # float64: in float32 small p underflow to 0
+        test = stats.mannwhitneyu(x_in.astype(np.float64), x_out.astype(np.float64), axis=0, method="asymptotic")
     auroc = np.asarray(test.statistic, np.float64) / (len(x_in) * len(x_out))
     return auroc, np.nan_to_num(np.asarray(test.pvalue, np.float64), nan=1.0)

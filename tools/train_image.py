@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from models import checkpoint
 from models.deepspot import DeepSpotPredictor, write_genes
 from models.networks.deepspot import DeepSpotNet
-from models.networks.densenet import DenseNet121
+from models.networks.densenet import FEATURES, DenseNet121
 from models.networks.loading import arrays_of, load_into
 from models.protocols import F32
+from models.standardise import Reference, reference_of, standardise
 from models.starter_encoder import StarterEncoder
 from models.training.capricorn import archive_path, capricorn_encoder
-from models.training.deepspot import Bags, Recipe, expand_outputs, fit_deepspot, predict_scores
+from models.training.deepspot import Bags, Recipe, expand_outputs, fit_deepspot, predict_scores, with_reference
+from models.training.finetune import Lesson, pooled, tune_top
 from models.training.metrics import pearson_per_gene
 from models.training.projection import Projection, fit_projection
 from models.training.targets import Programmes, fit_programmes
@@ -35,14 +37,12 @@ UM_PER_PX = 0.5
 
 
 def train_encoder(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
-    """Fit the projection on all tissue and write `out/starter-encoder`; returns how stable the vectors are."""
+    """Tune the last stage and fit the projection on all tissue; write `out/starter-encoder`."""
     material = gather(data, out, seed)
-    projection = _projection(material.tissues)
-    net = capricorn_encoder(archive_path(), StarterEncoder.card.dim)
-    net.set_projection(projection.weight, projection.bias)
+    net = _learn_to_see(material.tissues, seed)
     folder = out / StarterEncoder.card.name
     checkpoint.write(folder, arrays_of(net, half=True), {"dim": StarterEncoder.card.dim, "um_per_px": UM_PER_PX})
-    figures = _stability(material.tissues, projection)
+    figures = _stability([_embed(net, tissue) for tissue in material.tissues])
     (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     return figures
 
@@ -52,15 +52,14 @@ def train_deepspot(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
     material = gather(data, out, seed)
     figures, reliability = evaluate_deepspot(material, list(held_out(material, FOLDS, seed)), data)
     encoder = load_into(DenseNet121(StarterEncoder.card.dim), out / StarterEncoder.card.name)
-    projection = Projection(*encoder.get_projection())
-    net, programmes = _fit(material.tissues, projection, seed)
+    net, programmes, _ = _fit(material.tissues, [_embed(encoder, tissue) for tissue in material.tissues], seed)
     chosen = _choose_genes(material, programmes, data)
     genes = tuple(material.genes[j] for j in chosen)
     wide = expand_outputs(net, np.ascontiguousarray(programmes.basis[:, chosen]), material.mean[chosen])
     members, hidden, size = wide.phi_weight.shape
     config = {
-        "encoder": StarterEncoder.card.name, "plan": asdict(PLAN), "input_size": size, "hidden_size": hidden,
-        "output_size": len(genes), "n_phi": members,
+        "encoder": StarterEncoder.card.name, "plan": asdict(PLAN), "standardise": True, "input_size": size,
+        "hidden_size": hidden, "output_size": len(genes), "n_phi": members,
     }  # fmt: skip
     folder = out / DeepSpotPredictor.card.name
     checkpoint.write(folder, arrays_of(wide, half=True), config)
@@ -87,13 +86,15 @@ def held_out(material: ImageMaterial, folds: Sequence[tuple[str, str]], seed: in
     for train, test in folds:
         seen = [tissue for tissue in material.tissues if tissue.patient in train.split("+")]
         unseen = [tissue for tissue in material.tissues if tissue.patient == test]
-        projection = _projection(seen)
-        net, programmes = _fit(seen, projection, seed)
-        views = [
-            [_predict(net, programmes, projection(tissue.features[look]), tissue) for tissue in unseen]
-            for look in (0, -1)
-        ]
-        yield Fold(train, test, seen, unseen, views[0], views[1])
+        encoder = _learn_to_see(seen, seed)
+        net, programmes, reference = _fit(seen, [_embed(encoder, tissue) for tissue in seen], seed)
+        views: tuple[list[F32], list[F32]] = ([], [])
+        for tissue in unseen:
+            looks = _embed(encoder, tissue)
+            for view, look in zip(views, (looks[0], looks[-1]), strict=True):
+                scores = predict_scores(net, standardise(look, reference), tissue.neighbours)
+                view.append(np.asarray(scores @ programmes.basis, np.float32))
+        yield Fold(train, test, seen, unseen, *views)
 
 
 def evaluate_deepspot(material: ImageMaterial, folds: Sequence[Fold], data: Path) -> tuple[dict[str, float], F32]:
@@ -126,28 +127,50 @@ def _mean_pearson(predicted: Sequence[F32], tissues: Sequence[Tissue]) -> NDArra
     return np.asarray(np.mean(found, axis=0))
 
 
-def _projection(tissues: Sequence[Tissue]) -> Projection:
-    width = tissues[0].features.shape[-1]
-    looks = [[view.reshape(-1, width) for view in tissue.features] for tissue in tissues]
-    return fit_projection(looks, StarterEncoder.card.dim)
+def _learn_to_see(tissues: Sequence[Tissue], seed: int) -> DenseNet121:
+    """The encoder: Capricorn's network, its last stage tuned on these tissues, projected to what looks leave alone."""
+    net = capricorn_encoder(archive_path(), StarterEncoder.card.dim)
+    programmes = _programmes(tissues)
+    lessons = [Lesson(t.maps, _targets(t, programmes), t.weight, t.nuclei) for t in tissues]
+    net = tune_top(net, lessons, PLAN, seed)
+    looks = [[pooled(net, look, PLAN).reshape(-1, FEATURES) for look in tissue.maps] for tissue in tissues]
+    projection = fit_projection(looks, StarterEncoder.card.dim)
+    net.set_projection(projection.weight, projection.bias)
+    return net
 
 
-def _fit(tissues: Sequence[Tissue], projection: Projection, seed: int) -> tuple[DeepSpotNet, Programmes]:
+def _embed(net: DenseNet121, tissue: Tissue) -> list[F32]:
+    """Embeddings (n, k, dim) under each look, as `encode_image` gives them."""
+    projection = Projection(*net.get_projection())
+    return [projection(pooled(net, look, PLAN)) for look in tissue.maps]
+
+
+def _programmes(tissues: Sequence[Tissue]) -> Programmes:
     parts = [(t.measured, SHALLOW.get(t.patient, 1.0) * t.weight) for t in tissues if t.measured is not None]
     parts += [(t.mixture, MIXTURE_SHARE * t.weight) for t in tissues]
-    programmes = fit_programmes([x for x, _ in parts], [w for _, w in parts], np.zeros(1, np.float32), RANK)
+    return fit_programmes([x for x, _ in parts], [w for _, w in parts], np.zeros(1, np.float32), RANK)
+
+
+def _targets(tissue: Tissue, programmes: Programmes) -> F32:
+    targets = programmes.scores(tissue.mixture)
+    if tissue.measured is None:
+        return targets
+    return MIXTURE_SHARE * targets + (1 - MIXTURE_SHARE) * programmes.scores(tissue.measured)
+
+
+def _fit(
+    tissues: Sequence[Tissue], embedded: Sequence[list[F32]], seed: int
+) -> tuple[DeepSpotNet, Programmes, Reference]:
+    """DeepSpot on all looks of the tissues, each standardised like a slide of its own."""
+    programmes = _programmes(tissues)
+    reference = reference_of([look for looks in embedded for look in looks])
     bags = []
-    for tissue in tissues:
-        targets = programmes.scores(tissue.mixture)
-        if tissue.measured is not None:
-            targets = MIXTURE_SHARE * targets + (1 - MIXTURE_SHARE) * programmes.scores(tissue.measured)
+    for tissue, looks in zip(tissues, embedded, strict=True):
+        targets = _targets(tissue, programmes)
         weights = np.full(len(targets), tissue.weight / len(targets), np.float32)
-        bags += [Bags(projection(view), tissue.neighbours, targets, weights) for view in tissue.features]
-    return fit_deepspot(bags, Recipe(), seed), programmes
-
-
-def _predict(net: DeepSpotNet, programmes: Programmes, embeddings: F32, tissue: Tissue) -> F32:
-    return np.asarray(predict_scores(net, embeddings, tissue.neighbours) @ programmes.basis, np.float32)
+        bags += [Bags(standardise(look, reference), tissue.neighbours, targets, weights) for look in looks]
+    net = fit_deepspot(bags, Recipe(), seed)
+    return with_reference(net, reference), programmes, reference
 
 
 def _choose_genes(material: ImageMaterial, programmes: Programmes, data: Path) -> NDArray[np.int64]:
@@ -174,14 +197,11 @@ def _choose_genes(material: ImageMaterial, programmes: Programmes, data: Path) -
     return np.array(sorted(chosen), np.int64)
 
 
-def _stability(tissues: Sequence[Tissue], projection: Projection) -> dict[str, float]:
-    """Share of the variance of vectors that is between tiles and not between looks of one tile, before and after."""
-    figures = {}
-    for name, apply in (("pooled features", lambda f: f.astype(np.float32)), ("vectors", projection)):
-        between, within = 0.0, 0.0
-        for tissue in tissues:
-            views = np.stack([apply(view[:, 0]) for view in tissue.features])
-            within += float(((views - views.mean(axis=0)) ** 2).sum())
-            between += float(((views.mean(axis=0) - views.mean(axis=(0, 1))) ** 2).sum() * len(views))
-        figures[f"stable share, {name}"] = between / (between + within)
-    return figures
+def _stability(embedded: Sequence[list[F32]]) -> dict[str, float]:
+    """Share of the variance of vectors that is between tiles and not between looks of one tile."""
+    between, within = 0.0, 0.0
+    for looks in embedded:
+        views = np.stack([look[:, 0] for look in looks])
+        within += float(((views - views.mean(axis=0)) ** 2).sum())
+        between += float(((views.mean(axis=0) - views.mean(axis=(0, 1))) ** 2).sum() * len(views))
+    return {"stable share of the vectors' variance": between / (between + within)}

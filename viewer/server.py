@@ -4,6 +4,7 @@ import asyncio
 import base64
 import logging
 import secrets
+import threading
 from collections.abc import Awaitable, Callable
 from types import FrameType
 
@@ -11,7 +12,10 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI, Request, Response
 
+from agent import chat_models
+from models.registry import load, model_set
 from settings import Settings
+from tools.errors import ModelUnavailable
 from tools.workspace import Workspace
 from viewer.handlers import Handlers
 from viewer.page import lay_out, theme
@@ -88,9 +92,20 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def warm(settings: Settings) -> None:
+    """Load what the first question needs while the person still looks at the slide."""
+    try:
+        chat_models.build(settings)
+        joint = load(model_set(settings.models).joint, settings.device, settings.models_dir)
+        joint.encode_text(joint.null_texts())
+    except ModelUnavailable as error:
+        log.warning("%s", error)  # the first question is answered with the same sentence
+
+
 def serve(settings: Settings) -> None:
     """Serve until interrupted."""
     app = build_app(settings)
+    threading.Thread(target=warm, args=(settings,), name="warm-up", daemon=True).start()
     log.info("Serving on http://%s:%d", settings.host, settings.port)
     config = uvicorn.Config(
         app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=3

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.networks.deepspot import DeepSpotNet
+from models.standardise import Reference
 
 F32 = NDArray[np.float32]
 
@@ -88,6 +89,13 @@ def fit_deepspot(sections: Sequence[Bags], recipe: Recipe, seed: int) -> DeepSpo
     return trainee.collapsed()
 
 
+def with_reference(net: DeepSpotNet, reference: Reference) -> DeepSpotNet:
+    """The network that knows the scale of the embeddings it was trained on."""
+    net.get_buffer("reference_mean").copy_(torch.from_numpy(reference.mean))
+    net.get_buffer("reference_sd").copy_(torch.from_numpy(reference.sd))
+    return net
+
+
 def predict_scores(net: DeepSpotNet, embeddings: F32, neighbours: NDArray[np.int64]) -> F32:
     """(n, k, d) and (n, m) -> (n, r)."""
     with torch.inference_mode():
@@ -104,4 +112,6 @@ def expand_outputs(net: DeepSpotNet, basis: F32, mean: F32) -> DeepSpotNet:
         wide.phi_bias.copy_(net.phi_bias)
         wide.rho.weight.copy_(loadings.T @ net.rho.weight)
         wide.rho.bias.copy_(loadings.T @ net.rho.bias + torch.from_numpy(mean))
+        for name, buffer in net.named_buffers():
+            wide.get_buffer(name).copy_(buffer)
     return wide.eval()

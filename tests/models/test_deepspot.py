@@ -27,7 +27,15 @@ def folder(tmp_path):
         for parameter in net.parameters():
             parameter.copy_(torch.from_numpy(rng.normal(0, 1, tuple(parameter.shape)).astype(np.float32)))
     plan = {"tile_um": 55.0, "tile_px": 64, "sub_grid": 2, "neighbour_um": None}
-    config = {"encoder": "fake-encoder", "plan": plan, "input_size": D, "hidden_size": H, "output_size": G, "n_phi": E}
+    config = {
+        "encoder": "fake-encoder",
+        "plan": plan,
+        "standardise": False,
+        "input_size": D,
+        "hidden_size": H,
+        "output_size": G,
+        "n_phi": E,
+    }
     checkpoint.write(tmp_path / "tiny", arrays_of(net, half=False), config)
     reliability = np.array([0.5, np.nan, *[0.1] * (G - 2)], np.float32)
     write_genes(tmp_path / "tiny" / "genes.csv", (GENES, ("ENSG1", *[""] * (G - 1)), reliability))
