@@ -45,11 +45,9 @@ def test_dermis_lights_up(demo: PreparedSlide, query: str) -> None:
     assert auroc(demo, query, inside(demo, "dermis"), inside(demo, "epithelium")) > 0.85
 
 
-def test_immune_cells_are_in_the_dermis_and_lymphocytes_in_its_infiltrate(demo: PreparedSlide) -> None:
-    """The infiltrate is not singled out by "immune cells", only by names of lymphocytes; the README says so."""
-    assert auroc(demo, "immune cells", inside(demo, "dermis", "infiltrate"), inside(demo, "epithelium")) > 0.6
-    for query in ("T cells", "lymphocytes"):
-        assert auroc(demo, query, inside(demo, "infiltrate"), inside(demo, "dermis")) > 0.6
+@pytest.mark.parametrize("query", ["T cells", "lymphocytes"])
+def test_lymphocytes_are_in_the_infiltrate_rather_than_in_other_dermis(demo: PreparedSlide, query: str) -> None:
+    assert auroc(demo, query, inside(demo, "infiltrate"), inside(demo, "dermis")) > 0.6
 
 
 def test_the_region_of_the_epidermis_covers_most_of_it_and_little_else(demo: PreparedSlide) -> None:

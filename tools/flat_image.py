@@ -1,6 +1,7 @@
 """Plain images as slides: PNG, JPEG and TIFF that OpenSlide refuses, decoded whole and served as a pyramid."""
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from tools.errors import SlideError
 U8 = NDArray[np.uint8]
 MAX_PX = 600_000_000  # decoded whole, so about 1.8 GB
 WHITE = (255, 255, 255, 255)
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PLAIN_COLOURS = ("MINISBLACK", "RGB", "YCBCR")  # what tifffile decodes to RGB; Pillow knows CMYK, palettes, ...
 
 
@@ -34,14 +36,24 @@ def read_flat_image(path: Path) -> FlatImage:
     if path.suffix.lower() in (".tif", ".tiff", ".btf"):
         return _read_tiff(path)
     try:
-        return _read_pil(path)
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # Pillow's doubts about damaged tags
+            return _read_pil(path)
     except UnidentifiedImageError as error:
-        raise SlideError(
-            f"{path.name} is not an image that can be read: expected a whole-slide format of OpenSlide "
-            "(svs, ndpi, mrxs, scn, bif, DICOM, tiled TIFF, ...), TIFF, PNG or JPEG."
-        ) from error
+        raise unreadable(path) from error
     except (OSError, SyntaxError, ValueError) as error:
         raise SlideError(f"{path.name} is damaged or cut off ({error}).") from error
+
+
+def unreadable(path: Path) -> SlideError:
+    """What to say of a file that no reader takes: a TIFF that is broken, or no image at all."""
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic in TIFF_MAGIC:
+        return SlideError(f"{path.name} is damaged or cut off: it begins as a TIFF slide but cannot be read.")
+    return SlideError(
+        f"{path.name} is not an image that can be read: expected a whole-slide format of OpenSlide "
+        "(svs, ndpi, mrxs, scn, bif, DICOM, tiled TIFF, ...), TIFF, PNG or JPEG."
+    )
 
 
 def _check_size(path: Path, width: int, height: int) -> None:

@@ -16,11 +16,12 @@ from openslide.deepzoom import DeepZoomGenerator
 from PIL import Image
 
 from tools.errors import MppNeeded, SlideError
-from tools.flat_image import ArraySlide, read_flat_image
+from tools.flat_image import ArraySlide, read_flat_image, unreadable
 
 U8 = NDArray[np.uint8]
 MPP_RANGE = (0.02, 30.0)  # um/px; outside, a stored value is a screen resolution or a mistake
 TILE_PX = 254
+SLIDE_SUFFIXES = (".svs", ".ndpi", ".scn", ".bif", ".mrxs", ".svslide", ".vms", ".vmu", ".dcm", ".czi")
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,9 @@ def _open_handle(path: Path) -> tuple[Any, str, float | None]:
     """(slide, vendor, stored mpp) by OpenSlide where it can, else as a flat image."""
     try:
         handle = openslide.OpenSlide(str(path))
-    except openslide.OpenSlideUnsupportedFormatError:
+    except openslide.OpenSlideUnsupportedFormatError as error:
+        if path.suffix.lower() in SLIDE_SUFFIXES:  # a cut slide may still hold a picture, but not its scale
+            raise unreadable(path) from error
         return _open_flat(path)
     except openslide.OpenSlideError as error:
         # Striped or oddly compressed TIFFs are detected as TIFF and then refused; tifffile may still read them.

@@ -111,5 +111,6 @@ def _lines(slide: PreparedSlide, regions: list[Region]) -> list[str]:
     rest = regions[MAX_LINES:]
     if rest:
         total = sum(r.area_um2 for r in rest)
-        lines.append(f"- {rest[0].id} to {rest[-1].id}: {area(total)} in {counted(len(rest), 'smaller piece')}")
+        ids = rest[0].id if len(rest) == 1 else f"{rest[0].id} to {rest[-1].id}"
+        lines.append(f"- {ids}: {area(total)} in {counted(len(rest), 'smaller piece')}")
     return lines

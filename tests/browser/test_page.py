@@ -24,7 +24,7 @@ def ask(page: Page, question: str) -> None:
 
 
 def test_the_slide_is_there_before_anything_is_asked(page: Page):
-    page.wait_for_function("() => window.SpotWhisperer.view.viewer.isOpen()")
+    page.wait_for_function("() => window.SpotWhisperer?.view?.viewer.isOpen()")
     expect(page.locator(".sw-facts")).to_contain_text("1.20 × 0.80 mm")
     expect(page.locator(".sw-scale-text")).to_contain_text("µm")
     expect(page.get_by_text("No map yet").first).to_be_visible()
