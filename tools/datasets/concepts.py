@@ -82,8 +82,10 @@ salivary gland|acinar cells
   STATH HTN1 PRB1 AMY1A BHLHA15 PIGR LPO ZG16B
 """
 _IMMUNE = """
-immune cells|immune infiltrate|leukocytes|immune infiltration|white blood cells|inflammatory cells
-|inflammation|inflammatory infiltrate|immune cell rich region
+immune cells|leukocytes|white blood cells|inflammatory cells
+  PTPRC CD3D CD3E CD2 CD52 CD37 CD53 LTB IL7R TRAC TRBC2 CORO1A LCK CD74 HLA-DRA LAPTM5 CXCR4 MS4A1 CD79A IL2RG
+  RAC2 ARHGDIB CD48 CCL5 CCL19 TYROBP SRGN CD69
+immune infiltrate|immune infiltration|inflammation|inflammatory infiltrate|immune cell rich region
   PTPRC CD3D CD3E CD2 CD52 CD37 CD53 LTB IL7R TRAC TRBC2 CORO1A LCK CD74 HLA-DRA LAPTM5 CXCR4 MS4A1 CD79A IL2RG
   RAC2 ARHGDIB CD48 CCL5 CCL19 TYROBP SRGN CD69
 lymphocytes|lymphocytic infiltrate|tumour-infiltrating lymphocytes|tumor infiltrating lymphocytes|TILs|lymphoid cells
