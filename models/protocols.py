@@ -17,9 +17,9 @@ class TilePlan:
     """How a predictor wants tissue cut.
 
     `tile_um`: side of the square spot tile (None: the spot's diameter); `tile_px`: side in pixels at which the spot
-    tile is read; `sub_grid`: sub-tiles per side (2 gives four sub-tiles of `tile_px / 2`, read from the same pixels);
-    `neighbour_um`: distance at which the model expects neighbours, one per compass direction (None: the first ring of
-    the spot grid).
+    tile is read; `sub_grid`: sub-tiles per side (2 gives four sub-tiles of `tile_px / 2`, read from the same pixels; 0
+    gives none); `neighbour_um`: distance at which the model expects neighbours, one per compass direction (None:
+    the first ring of the spot grid).
     """
 
     tile_um: float | None
@@ -85,4 +85,30 @@ class JointModel(Protocol):
 
     def nearest_terms(self, text: str, k: int = 5) -> list[tuple[str, float]]:
         """The k terms that the model learned which lie nearest to `text`, each with its cosine in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class ImageTextModel(Protocol):
+    """Tissue images and text in one space: the baseline that looks at pixels and never at genes.
+
+    Two steps, so that embeddings that a slide already has are used again: `encoder` names the registered encoder whose
+    tile embeddings it takes (its own name where it brings its own), `plan` how it wants tiles cut (`sub_grid` 0).
+    """
+
+    card: ClassVar[Card]
+    encoder: str
+    plan: TilePlan
+    logit_scale: float  # factor on cosines before a softmax over labels
+
+    def encode_image(self, tiles: NDArray[np.uint8]) -> F32:
+        """(n, h, w, 3) uint8 RGB, h = w, any side -> (n, d_image) float32, not yet of unit norm."""
+        ...
+
+    def project_image(self, embeddings: F32) -> F32:
+        """(n, d_image) tile embeddings of one whole slide -> (n, card.dim), rows of unit norm."""
+        ...
+
+    def encode_text(self, texts: Sequence[str]) -> F32:
+        """q texts -> (q, card.dim), rows of unit norm."""
         ...

@@ -1,0 +1,71 @@
+"""What every command shares: options, settings, the workspace, and opening a slide."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from settings import Settings, apply_environment
+from terminal import progress_bars, say
+
+if TYPE_CHECKING:
+    from tools.prepared import PreparedSlide
+    from tools.workspace import Workspace
+
+WorkspaceOption = Annotated[Path | None, typer.Option("--workspace", help="Folder of prepared slides.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+SlideArgument = Annotated[str, typer.Argument(help="Name in the workspace, path of a slide, or 'demo'.")]
+MppOption = Annotated[float | None, typer.Option(help="Microns per pixel, where the slide does not store them.")]
+DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")]
+ChatOption = Annotated[str | None, typer.Option(help="offline, or openai/<model> with OPENAI_API_KEY.")]
+
+
+def settings_from(**flags: Any) -> Settings:
+    """Settings with the flags that were given; None means not given."""
+    apply_environment()
+    return Settings(**{name: value for name, value in flags.items() if value is not None})
+
+
+def workspace_of(settings: Settings) -> "Workspace":
+    """The workspace of these settings."""
+    from tools.workspace import Workspace
+
+    return Workspace(settings.workspace.resolve(), settings.demo_slide)
+
+
+def runtime_of(settings: Settings) -> Any:
+    """Where models run and the index lies."""
+    from tools.prepare import Runtime
+
+    return Runtime(settings.device, settings.models_dir, settings.chroma_url)
+
+
+def run_prepare(settings: Settings, slide: str, options: Any) -> "PreparedSlide":
+    """All stages, with progress bars."""
+    from tools.prepare import prepare as run_stages
+
+    with progress_bars() as progress:
+        return run_stages(workspace_of(settings), slide, options, runtime_of(settings), progress)
+
+
+def open_or_prepare(settings: Settings, slide: str, mpp: float | None) -> "PreparedSlide":
+    """The slide as it was prepared, or prepared now."""
+    from tools.prepared import load_prepared
+    from tools.workspace import PrepareOptions
+
+    workspace = workspace_of(settings)
+    state = workspace.find(slide)
+    if state.state == "prepared" and mpp in (None, state.mpp):
+        return load_prepared(workspace, state.name, settings.device, settings.models_dir)
+    say(f"{state.name} is not prepared yet; preparing it first.")
+    known = state.options if state.state != "new" else PrepareOptions(models=settings.models)
+    return run_prepare(settings, slide, known if mpp is None else PrepareOptions(mpp, models=known.models))
+
+
+@contextmanager
+def stdout() -> Iterator[Any]:
+    """Standard output as a stream that is not closed."""
+    yield sys.stdout
