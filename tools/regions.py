@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -58,10 +59,14 @@ def rows_of(values: NDArray[np.floating], spots: Spots, query: str) -> NDArray[n
 def region(region_id: str, query: str, rows: NDArray[np.int64], spots: Spots) -> Region:
     """The region that consists of the spots `rows`, outlined along their grid cells."""
     rows = np.unique(np.asarray(rows, np.int64))
-    outline = shapely.union_all(_cells(rows, spots))
-    parts = shapely.get_parts(outline) if outline.geom_type == "MultiPolygon" else [outline]
+    parts = shapely.get_parts(outline(rows, spots))
     rings = tuple(np.asarray(part.exterior.coords)[:-1] for part in sorted(parts, key=lambda part: -part.area))
     return Region(region_id, query, rows, rings, len(rows) * spots.cell_um2)
+
+
+def outline(rows: NDArray[np.int64], spots: Spots) -> Any:
+    """Union of the grid cells of the spots `rows`: a shapely (multi)polygon in level-0 px, holes kept."""
+    return shapely.union_all(_cells(np.asarray(rows, np.int64), spots))
 
 
 def _touching(rows: NDArray[np.int64], spots: Spots) -> list[NDArray[np.int64]]:
