@@ -27,6 +27,10 @@ DOORS = {
     "ray": ["tools/cohort.py"],
     "typer": ["app.py", "commands/", "terminal.py"],
     "tqdm": ["terminal.py"],
+    "umap": ["tools/umap.py"],
+    "matplotlib": ["tools/benchmark/figures.py"],
+    "jinja2": ["tools/benchmark/report.py"],
+    "yaml": ["tools/benchmark/config.py"],
     "pydantic_settings": ["settings.py"],
 }
 SOURCES = [
