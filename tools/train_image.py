@@ -39,18 +39,31 @@ UM_PER_PX = 0.5
 def train_encoder(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
     """Tune the last stage and fit the projection on all tissue; write `out/starter-encoder`."""
     material = gather(data, out, seed)
-    net = _learn_to_see(material.tissues, seed)
-    folder = out / StarterEncoder.card.name
-    checkpoint.write(folder, arrays_of(net, half=True), {"dim": StarterEncoder.card.dim, "um_per_px": UM_PER_PX})
+    net = write_encoder(material.tissues, out, seed)
     figures = _stability([_embed(net, tissue) for tissue in material.tissues])
-    (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    (out / StarterEncoder.card.name / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     return figures
+
+
+def write_encoder(tissues: Sequence[Tissue], out: Path, seed: int) -> DenseNet121:
+    """The encoder of these tissues, written to `out/starter-encoder`."""
+    net = _learn_to_see(tissues, seed)
+    config = {"dim": StarterEncoder.card.dim, "um_per_px": UM_PER_PX}
+    checkpoint.write(out / StarterEncoder.card.name, arrays_of(net, half=True), config)
+    return net
 
 
 def train_deepspot(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
     """Judge by held-out patient, then fit on everything and write `out/starter-deepspot`."""
     material = gather(data, out, seed)
     figures, reliability = evaluate_deepspot(material, list(held_out(material, FOLDS, seed)), data)
+    folder = write_deepspot(material, reliability, data, out, seed)
+    (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    return figures
+
+
+def write_deepspot(material: ImageMaterial, reliability: F32, data: Path, out: Path, seed: int) -> Path:
+    """The head of this tissue on the encoder in `out`, written to `out/starter-deepspot`; `reliability` (g,)."""
     encoder = load_into(DenseNet121(StarterEncoder.card.dim), out / StarterEncoder.card.name)
     net, programmes, _ = _fit(material.tissues, [_embed(encoder, tissue) for tissue in material.tissues], seed)
     chosen = _choose_genes(material, programmes, data)
@@ -65,8 +78,7 @@ def train_deepspot(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
     checkpoint.write(folder, arrays_of(wide, half=True), config)
     ensembl = knowledge.ensembl_ids(data / "knowledge")
     write_genes(folder / "genes.csv", (genes, tuple(ensembl.get(gene, "") for gene in genes), reliability[chosen]))
-    (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
-    return figures
+    return folder
 
 
 @dataclass(frozen=True)
