@@ -66,13 +66,18 @@ def train_joint(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
     """Train on everything, write `out/starter-joint`, return the figures of the patient-held-out evaluation."""
     material = gather(data, seed)
     figures = evaluate_joint(material, seed)
-    arrays, config, lists = fit(material, material.sections)
+    folder = write_joint(out, *fit(material, material.sections))
+    (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    return figures
+
+
+def write_joint(out: Path, arrays: checkpoint.Arrays, config: dict[str, object], lists: dict[str, object]) -> Path:
+    """What `fit` gave, written to `out/starter-joint`."""
     folder = out / StarterJoint.card.name
     halved = {name: array.astype(np.float16 if array.ndim > 1 else np.float32) for name, array in arrays.items()}
     checkpoint.write(folder, halved, config)
     (folder / "terms.json").write_text(json.dumps(lists) + "\n")
-    (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
-    return figures
+    return folder
 
 
 def gather(data: Path, seed: int) -> Material:
