@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from langchain.agents import create_agent
-from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, HumanMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    AnyMessage,
+    HumanMessage,
+    ToolMessage,
+    messages_from_dict,
+    messages_to_dict,
+)
 from langchain_core.runnables import RunnableConfig
 
 from agent import chat_models
@@ -50,6 +58,20 @@ class Conversation:
             if not isinstance(turn[-1], AIMessage) or turn[-1].tool_calls:
                 self._messages.append(AIMessage(text))
         yield Answer(text, suggestions(finished, self.session))
+
+    def rewind(self, questions: int) -> None:
+        """Forget everything from the person's question number `questions` on; 0 forgets all."""
+        asked = [i for i, message in enumerate(self._messages) if isinstance(message, HumanMessage)]
+        if questions < len(asked):
+            del self._messages[asked[questions] :]
+
+    def dump(self) -> list[dict[str, Any]]:
+        """What was said, as JSON; `restore` takes it back."""
+        return messages_to_dict(self._messages)
+
+    def restore(self, said: list[dict[str, Any]]) -> None:
+        """Go on from what `dump` wrote."""
+        self._messages = cast("list[AnyMessage]", messages_from_dict(said))
 
     def _run(self, turn: list[AnyMessage]) -> Iterator[Event]:
         """Run the agent on the conversation and `turn`, append what comes to `turn`, and translate it."""

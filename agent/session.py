@@ -47,11 +47,13 @@ class Session:
     runtime: Runtime = field(default_factory=Runtime)
     lock: RLock = field(default_factory=RLock, repr=False)
     region_count: int = 0
+    layer_count: int = 0
 
     def add_layer(self, title: str, kind: Literal["score", "gene"], values: NDArray[np.float32]) -> Layer:
         """Keep one value per spot of the open slide under a new id (l1, l2, ...)."""
         assert self.slide is not None
-        layer = Layer(f"l{len(self.layers) + 1}", title, kind, self.slide.name, values)
+        self.layer_count += 1
+        layer = Layer(f"l{self.layer_count}", title, kind, self.slide.name, values)
         self.layers[layer.id] = layer
         return layer
 
