@@ -1,0 +1,86 @@
+"""Samples through the product's own stages, with the shipped models or with those that held their patient out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from models.card import Card
+from models.protocols import F32, JointModel
+from models.registry import load, model_class, model_set
+from tools.benchmark.folds import Fold
+from tools.benchmark.samples import Sample
+from tools.errors import ToolError
+from tools.prepare import Runtime, prepare, silent
+from tools.prepared import PreparedSlide
+from tools.tiles import Progress
+from tools.workspace import PrepareOptions, Workspace
+
+
+@dataclass(frozen=True)
+class Roads:
+    """How this run brings samples to scores.
+
+    `work` keeps prepared slides, a folder per set of weights; `folds` by held-out patient; `trained_on` model -> patients
+    that taught its shipped weights.
+    """
+
+    work: Path
+    models: str = "starter"
+    device: str = "auto"
+    models_dir: Path | None = None
+    folds: dict[str, Fold] = field(default_factory=dict)
+    trained_on: dict[str, list[str]] = field(default_factory=dict)
+    progress: Progress = silent
+
+    def folder_for(self, model: str, patient: str) -> Path | None:
+        """Folder of the weights of `model` for a patient: its fold's where the fold has this model."""
+        fold = self.folds.get(patient)
+        if fold is not None and (fold.folder / model).is_dir():
+            return fold.folder
+        return self.models_dir
+
+    def seen(self, model: str, patient: str) -> bool:
+        """Whether the weights that are used for a patient were trained on that patient."""
+        fold = self.folds.get(patient)
+        if fold is not None and (fold.folder / model).is_dir():
+            return patient in fold.train
+        return patient in self.trained_on.get(model, ())
+
+    def slide(self, sample: Sample, patient: str | None = None) -> PreparedSlide:
+        """The sample prepared with the weights for `patient` (default: its own), from the stages' cache if it is there."""
+        patient = patient or sample.patient
+        if sample.slide is None:
+            raise ToolError(f"{sample.name} has no slide, so nothing can be predicted.")
+        fold = self.folds.get(patient)
+        root = self.work / ("shipped" if fold is None else f"without-{patient}")
+        options = PrepareOptions(sample.mpp, sample.spots_path, sample.spot_um, models=self.models)
+        runtime = Runtime(self.device, self.models_dir if fold is None else fold.folder)
+        self.progress(f"{root.name} {sample.name}", 0, 1)
+        prepared = prepare(Workspace(root), str(sample.slide), options, runtime)
+        self.progress(f"{root.name} {sample.name}", 1, 1)
+        if tuple(prepared.spots.ids) != sample.ids:
+            raise ToolError(f"{sample.name}: the prepared spots are not those that carry the labels.")
+        return prepared
+
+    def embeddings(self, sample: Sample, patient: str | None = None) -> F32:
+        """Tile embeddings (n, k, d) of the prepared sample."""
+        prepared = self.slide(sample, patient)
+        root = self.work / ("shipped" if (patient or sample.patient) not in self.folds else f"without-{patient}")
+        return np.asarray(np.load(Workspace(root).folder(prepared.name) / "embeddings.npy"), np.float32)
+
+    def joint(self, patient: str) -> JointModel:
+        """The joint model for a patient."""
+        name = model_set(self.models).joint
+        loaded: JointModel = load(name, self.device, self.folder_for(name, patient))
+        return loaded
+
+    def image_text_cards(self, names: Sequence[str] | None = None) -> list[Card]:
+        """Cards of the image-text models to run: all registered ones, the fakes only with the set of fakes."""
+        from models.registry import cards
+
+        found = [card for card in cards() if card.task == "image-text"]
+        if names is not None:
+            return [model_class(name).card for name in names]
+        return [card for card in found if card.name.startswith("fake-") == (self.models == "fake")]
