@@ -177,3 +177,46 @@ class FakeJoint:
         similarity = self.encode_text(terms) @ self.encode_text([text])[0]
         order = np.argsort(-similarity, kind="stable")[:k]
         return [(terms[i], float(similarity[i])) for i in order]
+
+
+class FakeImageText:
+    """Colour statistics against words: one axis per programme, from the colours that FakeEncoder measures."""
+
+    card: ClassVar[Card] = Card(
+        name="fake-image-text",
+        task="image-text",
+        dim=4,
+        license="MIT",
+        source="this repository",
+        summary="Words to colours, for tests.",
+        input_px=64,
+        input_um=112.0,
+        files=(),
+    )
+    encoder = "fake-encoder"
+    plan = TilePlan(tile_um=112.0, tile_px=64, sub_grid=0)
+    logit_scale = 10.0
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> "FakeImageText":
+        """Nothing is read."""
+        return cls()
+
+    def encode_image(self, tiles: NDArray[np.uint8]) -> F32:
+        """(n, h, w, 3) uint8 RGB -> (n, 8) colour statistics."""
+        return FakeEncoder().encode_image(tiles)
+
+    def project_image(self, embeddings: F32) -> F32:
+        """(n, 8) of one slide -> (n, 4) unit norm: epithelium, stroma, immune, fat, against the slide's mean."""
+        od_r, od_g, sd_r, pale = embeddings.astype(np.float64)[:, [0, 1, 3, 7]].T
+        axes = np.stack([od_r, np.clip(od_g - od_r, 0, None), 0.5 * sd_r, 0.5 * pale], axis=1)
+        return _unit(axes - axes.mean(axis=0) + 1e-3)
+
+    def encode_text(self, texts: Sequence[str]) -> F32:
+        """q texts -> (q, 4) unit norm."""
+        rows = [0.05 * _seeded(text, len(WORDS)) + self._hits(text) for text in texts]
+        return _unit(np.stack(rows)) if rows else np.zeros((0, len(WORDS)), np.float32)
+
+    def _hits(self, text: str) -> NDArray[np.float64]:
+        words = set(re.findall(r"[a-z0-9]+", text.lower()))
+        return np.array([float(bool(words & set(known))) for known in WORDS.values()])

@@ -15,6 +15,7 @@ REGISTRY = {
     "fake-encoder": "models.fakes:FakeEncoder",
     "fake-predictor": "models.fakes:FakePredictor",
     "fake-joint": "models.fakes:FakeJoint",
+    "fake-image-text": "models.fakes:FakeImageText",
 }
 
 
