@@ -1,6 +1,6 @@
 """What leaves the program: figures, tables, GeoJSON for QuPath, h5ad, a report of the conversation."""
 
-from tools.export.figure import figure, write_png
+from tools.export.figure import figure, overview, write_png
 from tools.export.geojson import feature_collection, write_geojson
 from tools.export.layers import MapLayer
 from tools.export.report import Report, ReportPicture, ReportTable, ReportTurn, report_html, write_report
@@ -14,6 +14,7 @@ __all__ = [
     "ReportTurn",
     "feature_collection",
     "figure",
+    "overview",
     "report_html",
     "spot_table",
     "table_csv",

@@ -62,6 +62,12 @@ def figure(
     return _page(tissue, layer, drawn, caption)
 
 
+def overview(slide: PreparedSlide, layer: MapLayer, max_px: int) -> Image.Image:
+    """Tissue with a map over it and nothing else, its longer side `max_px`: a map at a glance."""
+    frame = _frame(slide, max_px)
+    return _coloured(_tissue(slide, frame), slide, layer, frame)
+
+
 def write_png(
     path: Path,
     slide: PreparedSlide,
