@@ -42,7 +42,7 @@ class Composition:
 
 
 def annotate_spots(slide: PreparedSlide, labels: Sequence[str]) -> Composition:
-    """Give every spot the label with the highest score, or none. Raises ToolError for fewer than 2 or over 12 labels."""
+    """Give every spot the label with the highest score, or none. Raises ToolError unless there are 2 to 12 labels."""
     wanted = tuple(dict.fromkeys(" ".join(label.split()) for label in labels if label.strip()))
     if not FEWEST <= len(wanted) <= MOST:
         raise ToolError(f"Give {FEWEST} to {MOST} different labels, such as tumor, stroma and fat; got {len(wanted)}.")

@@ -35,7 +35,7 @@ def crop_region(slide: PreparedSlide, rows: NDArray[np.int64], max_px: int = MAX
     spots = slide.spots
     low, high = spots.l0_xy[rows].min(axis=0), spots.l0_xy[rows].max(axis=0)
     side_um = max(float((high - low).max()) * spots.mpp + 2 * spots.pitch_um, MIN_UM)
-    px = int(max(64, min(max_px, round(side_um / slide.mpp))))
+    px = int(max(64, min(max_px, side_um // slide.mpp)))
     l0_x, l0_y = (float(v) for v in (low + high) / 2)
     picture = Image.fromarray(slide.slide.read_square(l0_x, l0_y, side_um, px))
     crop = Crop(picture, side_um / px, side_um, (l0_x, l0_y))

@@ -76,21 +76,16 @@ def score_gene_set(data: anndata.AnnData, genes: Sequence[str], name: str = "", 
     columns = np.asarray([data.var_names.get_loc(gene) for gene in found])
     pools = _pools(x.mean(axis=0), columns)
     rng = np.random.default_rng(0)
-    control = np.mean(
-        [z[:, rng.choice(pool, min(CONTROLS, len(pool)), replace=False)].mean(axis=1) for pool in pools], 0
-    )
+    drawn = [rng.choice(pool, min(CONTROLS, len(pool)), replace=False) for pool in pools]
+    control = np.mean([z[:, others].mean(axis=1) for others in drawn], axis=0)
     random_sets = [np.asarray([rng.choice(pool) for pool in pools]) for _ in range(CONTROLS)]
-    null = np.stack([z[:, columns_].mean(axis=1) - control for columns_ in random_sets])
+    null = np.stack([z[:, chosen].mean(axis=1) - control for chosen in random_sets])
     raw = z[:, columns].mean(axis=1) - control
     values = (raw - raw.mean()) / max(float(null.std()), 1e-6)
-    chance = float(np.mean([_coherence(z[:, columns_]) for columns_ in random_sets]))
-    known = (
-        np.asarray(data.var["reliability"], np.float64)[columns] if "reliability" in data.var else np.array([np.nan])
-    )
-    reliability = float(np.nanmean(known)) if np.isfinite(known).any() else float("nan")
+    chance = float(np.mean([_coherence(z[:, chosen]) for chosen in random_sets]))
     return SetScore(
         name or ", ".join(found[:4]), tuple(found), tuple(missing), values.astype(np.float32),
-        _coherence(z[:, columns]), chance, reliability, source,
+        _coherence(z[:, columns]), chance, _reliability(data, columns), source,
     )  # fmt: skip
 
 
@@ -119,6 +114,13 @@ def _pools(mean: NDArray[np.float64], columns: NDArray[np.int64]) -> list[NDArra
     return [pool if len(pool) else (rest if len(rest) else columns) for pool in pools]
 
 
+def _reliability(data: anndata.AnnData, columns: NDArray[np.int64]) -> float:
+    if "reliability" not in data.var:
+        return float("nan")
+    known = np.asarray(data.var["reliability"], np.float64)[columns]
+    return float(np.nanmean(known)) if np.isfinite(known).any() else float("nan")
+
+
 def _coherence(z: NDArray[np.float64]) -> float:
     """Mean correlation of each column with the sum of the others; 0 where nothing varies."""
     total = z.sum(axis=1)
@@ -126,7 +128,6 @@ def _coherence(z: NDArray[np.float64]) -> float:
     for column in z.T:
         rest = total - column
         spread = float(column.std() * rest.std())
-        parts.append(
-            float(((column - column.mean()) * (rest - rest.mean())).mean()) / spread if spread > 1e-12 else 0.0
-        )
+        shared = float(((column - column.mean()) * (rest - rest.mean())).mean())
+        parts.append(shared / spread if spread > 1e-12 else 0.0)
     return float(np.mean(parts))
