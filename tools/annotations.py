@@ -1,0 +1,77 @@
+"""Outlines drawn elsewhere, read from GeoJSON (QuPath: File > Export objects) and laid over the spots of a slide."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from shapely.geometry import shape
+
+from tools.errors import SlideError
+from tools.regions import Region
+from tools.spots import Spots
+
+MOST = 2_000  # outlines; more is a segmentation, not an annotation
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A named polygon in level-0 px."""
+
+    name: str
+    polygon: shapely.Geometry
+
+
+def read_outlines(text: str | bytes) -> list[Outline]:
+    """Polygons of a GeoJSON file with their class or name; points, lines and QuPath's detections are left out.
+
+    Raises SlideError: no GeoJSON, no polygon in it, too many.
+    """
+    try:
+        entry = json.loads(text)
+        found = [outline for feature in _features(entry) for outline in _outlines(feature)]
+    except (ValueError, TypeError, KeyError, AttributeError, shapely.errors.ShapelyError) as error:
+        raise SlideError(f"This is no GeoJSON that can be read ({error}).") from error
+    if not found:
+        raise SlideError("There is no polygon in this GeoJSON; QuPath writes them with File > Export objects.")
+    if len(found) > MOST:
+        raise SlideError(f"There are {len(found):,} outlines in this file; at most {MOST:,} are expected.")
+    return found
+
+
+def laid_over(outlines: list[Outline], spots: Spots) -> list[Region]:
+    """One region per outline, without id: the spots whose centres lie in it, and the outline as it was drawn.
+
+    Raises SlideError where no outline holds a spot: then it belongs to another slide.
+    """
+    points = shapely.points(spots.l0_xy)
+    regions = []
+    for outline in outlines:
+        rows = np.flatnonzero(shapely.contains(outline.polygon, points)).astype(np.int64)
+        parts = sorted(shapely.get_parts(outline.polygon), key=lambda part: -part.area)
+        rings = tuple(np.asarray(part.exterior.coords)[:-1] for part in parts)
+        area_um2 = float(outline.polygon.area) * spots.mpp**2
+        if len(rows):
+            regions.append(Region("", outline.name, rows, rings, area_um2))
+    if not regions:
+        raise SlideError("None of these outlines holds a spot of this slide; were they drawn on another one?")
+    return regions
+
+
+def _features(entry: Any) -> list[Any]:
+    if isinstance(entry, list):  # QuPath without "Export as FeatureCollection"
+        return entry
+    return list(entry["features"]) if entry["type"] == "FeatureCollection" else [entry]
+
+
+def _outlines(feature: Any) -> Iterator[Outline]:
+    properties = feature.get("properties") or {}
+    if properties.get("objectType") == "detection" or not feature.get("geometry"):
+        return
+    geometry = shape(feature["geometry"])
+    if geometry.geom_type not in ("Polygon", "MultiPolygon") or geometry.is_empty:
+        return
+    named = (properties.get("classification") or {}).get("name") or properties.get("name") or "annotation"
+    yield Outline(str(named)[:120], shapely.make_valid(geometry))
