@@ -76,9 +76,10 @@ def read_consep(config: Config, root: Path, work: Path) -> list[Sample]:
     for key, group in config.groups.items():
         columns = [consep.KINDS.index(kind) for kind in group.queries]
         words = np.array(consep.KINDS)[fields.counts.argmax(axis=1)]
-        words = np.where(fields.counts.sum(axis=1) > 0, words, "")
-        labels = for_group(words, group, "consep")
-        truths[key] = Truth(labels.words, labels.left_out, np.asarray(fields.counts[:, columns], np.float64))
+        filled = fields.counts.sum(axis=1) > 0
+        labels = for_group(np.where(filled, words, ""), group, "consep")
+        counts = np.asarray(fields.counts[:, columns], np.float64)
+        truths[key] = Truth(labels.words, labels.left_out, counts, filled)
     um = 2 * consep.PATCH_PX * consep.MPP
     return [
         Sample("consep", "consep", ids, l0_xy, fields.source, truths, slide, spots, consep.MPP, um, um)

@@ -22,8 +22,8 @@ from tools.workspace import PrepareOptions, Workspace
 class Roads:
     """How this run brings samples to scores.
 
-    `work` keeps prepared slides, a folder per set of weights; `folds` by held-out patient; `trained_on` model -> patients
-    that taught its shipped weights.
+    `work` keeps prepared slides, a folder per set of weights; `folds` by held-out patient; `trained_on` model ->
+    patients that taught its shipped weights.
     """
 
     work: Path
@@ -49,12 +49,11 @@ class Roads:
         return patient in self.trained_on.get(model, ())
 
     def slide(self, sample: Sample, patient: str | None = None) -> PreparedSlide:
-        """The sample prepared with the weights for `patient` (default: its own), from the stages' cache if it is there."""
-        patient = patient or sample.patient
+        """The sample prepared with the weights for `patient` (default: its own); finished stages are not repeated."""
         if sample.slide is None:
             raise ToolError(f"{sample.name} has no slide, so nothing can be predicted.")
-        fold = self.folds.get(patient)
-        root = self.work / ("shipped" if fold is None else f"without-{patient}")
+        fold = self.folds.get(patient or sample.patient)
+        root = self._workspace(fold)
         options = PrepareOptions(sample.mpp, sample.spots_path, sample.spot_um, models=self.models)
         runtime = Runtime(self.device, self.models_dir if fold is None else fold.folder)
         self.progress(f"{root.name} {sample.name}", 0, 1)
@@ -67,8 +66,11 @@ class Roads:
     def embeddings(self, sample: Sample, patient: str | None = None) -> F32:
         """Tile embeddings (n, k, d) of the prepared sample."""
         prepared = self.slide(sample, patient)
-        root = self.work / ("shipped" if (patient or sample.patient) not in self.folds else f"without-{patient}")
-        return np.asarray(np.load(Workspace(root).folder(prepared.name) / "embeddings.npy"), np.float32)
+        workspace = Workspace(self._workspace(self.folds.get(patient or sample.patient)))
+        return np.asarray(np.load(workspace.folder(prepared.name) / "embeddings.npy"), np.float32)
+
+    def _workspace(self, fold: Fold | None) -> Path:
+        return self.work / (f"{self.models}-shipped" if fold is None else f"{self.models}-without-{fold.test}")
 
     def joint(self, patient: str) -> JointModel:
         """The joint model for a patient."""

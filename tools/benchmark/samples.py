@@ -28,13 +28,14 @@ VISIUM_PITCH_UM = 100.0
 class Truth:
     """What is known of the spots for one group.
 
-    `words` (n,) the label, "" where left out; `counts` (n, c) how many cells of each query's label a tile holds, for
-    the definition by presence; `left_out` spots by the word they carry.
+    `words` (n,) the label, "" where left out; `left_out` spots by the word they carry. For the definition by presence,
+    `counts` (n, c) how many cells of each query's label a tile holds and `kept` (n,) which tiles count.
     """
 
     words: NDArray[np.str_]
     left_out: dict[str, int] = field(default_factory=dict)
     counts: NDArray[np.float64] | None = None
+    kept: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def cell_sample(config: Config, name: str, root: Path, work: Path) -> Sample:
         dropped = np.isin(biggest, group.drop_dominated_by)
         words = np.where(dropped, "", biggest)
         left_out = {label: int((biggest[dropped] == label).sum()) for label in np.unique(biggest[dropped])}
-        truths[key] = Truth(words, left_out, counts[:, [column[label] for label in group.queries]])
+        truths[key] = Truth(words, left_out, counts[:, [column[label] for label in group.queries]], ~dropped)
     um = cells.tile_px * mpp
     patient = config.each.patient.replace("{sample}", name)
     return Sample(name, patient, ids, l0_xy, np.full(len(ids), name), truths, slide, spots_path, mpp, um, um)
