@@ -13,19 +13,23 @@ from tools.prepared import PreparedSlide
 from tools.regions import Region
 from tools.workspace import Workspace
 
+LayerKind = Literal["score", "gene", "category"]
+
 
 @dataclass(frozen=True)
 class Layer:
     """One number per spot of one slide, ready to be drawn.
 
-    `kind` decides the colours: score is diverging and centred at 0 (z-like units), gene is sequential log1p CP10K.
+    `kind` decides the colours: score is diverging and centred at 0 (z-like units), gene is sequential log1p CP10K,
+    category holds positions in `labels`, negative or NaN for spots without one.
     """
 
     id: str
     title: str
-    kind: Literal["score", "gene"]
+    kind: LayerKind
     slide: str
     values: NDArray[np.float32]
+    labels: tuple[str, ...] = ()
 
 
 @dataclass
@@ -49,11 +53,13 @@ class Session:
     region_count: int = 0
     layer_count: int = 0
 
-    def add_layer(self, title: str, kind: Literal["score", "gene"], values: NDArray[np.float32]) -> Layer:
+    def add_layer(
+        self, title: str, kind: LayerKind, values: NDArray[np.float32], labels: tuple[str, ...] = ()
+    ) -> Layer:
         """Keep one value per spot of the open slide under a new id (l1, l2, ...)."""
         assert self.slide is not None
         self.layer_count += 1
-        layer = Layer(f"l{self.layer_count}", title, kind, self.slide.name, values)
+        layer = Layer(f"l{self.layer_count}", title, kind, self.slide.name, values, labels)
         self.layers[layer.id] = layer
         return layer
 
