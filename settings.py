@@ -2,9 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).parent
 
@@ -35,6 +36,14 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 7860
     auth: SecretStr | None = None  # "user:password"
+    slide_folders: Annotated[tuple[Path, ...], NoDecode] = ()  # whose slides the page offers; `:` between several
+    upload_limit_mb: int = 4_000
+
+    @field_validator("slide_folders", mode="before")
+    @classmethod
+    def _folders(cls, given: object) -> object:
+        """Folders as a PATH-like text, as variables and `.env` hold them."""
+        return tuple(Path(part) for part in given.split(os.pathsep) if part) if isinstance(given, str) else given
 
 
 def apply_environment() -> None:
