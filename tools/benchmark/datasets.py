@@ -30,7 +30,7 @@ def read_her2st(config: Config, root: Path, work: Path) -> list[Sample]:
         truths = {}
         for key, group in config.groups.items():
             source = config.each.labels.get(key)
-            words = section.labels
+            words = her2st.label_words(root, name, section.ids)
             if source is not None:
                 words = read_labels(source, root, name, section.l0_xy, section.ids).words
             labels = for_group(words, group, name)

@@ -122,16 +122,23 @@ def _unit(
     unit: Unit, scores: F64, classes: tuple[str, ...], config: Config
 ) -> tuple[F64, F64, float, float, float, NDArray[np.int64]]:
     """AUROC and average precision by class, weighted, macro, accuracy, confusion (true, predicted)."""
-    columns = range(len(classes))
-    areas = np.array([auroc(scores[:, j], unit.positive[:, j]) for j in columns])
-    precision = np.array([average_precision(scores[:, j], unit.positive[:, j]) for j in columns])
+    judged = enough(unit, config.least)
+    areas = np.array([auroc(scores[:, j], unit.positive[:, j]) if ok else np.nan for j, ok in enumerate(judged)])
+    precision = [average_precision(scores[:, j], unit.positive[:, j]) if ok else np.nan for j, ok in enumerate(judged)]
     empty = np.zeros((len(classes), len(classes)), np.int64)
     if config.definition == "presence":
-        return areas, precision, float("nan"), _mean(areas), float("nan"), empty
+        return areas, np.array(precision), float("nan"), _mean(areas), float("nan"), empty
     best = np.asarray(classes)[np.argmax(np.where(np.isnan(scores), -np.inf, scores), axis=1)]
     confusion = confusion_matrix(unit.words, best, labels=list(classes))
     support = unit.positive.sum(axis=0).astype(np.float64)
-    return areas, precision, weighted(areas, support), _mean(areas), accuracy(scores, unit.words, classes), confusion
+    right = accuracy(scores, unit.words, classes)
+    return areas, np.array(precision), weighted(areas, support), _mean(areas), right, confusion
+
+
+def enough(unit: Unit, least: int) -> NDArray[np.bool_]:
+    """Which classes (c,) have `least` spots in a unit, and as many that are not theirs."""
+    positive = unit.positive.sum(axis=0)
+    return np.asarray((positive >= least) & (len(unit.rows) - positive >= least))
 
 
 def _bootstrap(unit: Unit, scores: F64, draws: Sequence[NDArray[np.int64]], config: Config) -> F64:

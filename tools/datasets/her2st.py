@@ -1,5 +1,6 @@
 """HER2-positive breast tumours on legacy Spatial Transcriptomics arrays (Andersson et al. 2021, CC BY 4.0)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,12 @@ def read_section(root: Path, name: str) -> Section:
 
 
 def _labels(root: Path, name: str, ids: list[str]) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
+    """The words of `label_words`, "" for those that say nothing."""
+    words = label_words(root, name, ids)
+    return np.where(np.isin(words, IGNORED_LABELS), "", words)
+
+
+def label_words(root: Path, name: str, ids: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
     """Pathologist's labels by rounded array position; transferred (weak) labels where no pathologist looked."""
     own = root / "labels" / f"{name}_labeled_coordinates.tsv"
     if own.is_file():
@@ -56,8 +63,7 @@ def _labels(root: Path, name: str, ids: list[str]) -> np.ndarray[tuple[int], np.
         table = table[table["section"] == name]
         label = table["pathologist_label"].fillna("").str.strip()
     where = {f"{round(x)}x{round(y)}": text for x, y, text in zip(table["x"], table["y"], label, strict=True)}
-    words = [where.get(spot, "") for spot in ids]
-    return np.array(["" if word in IGNORED_LABELS else word for word in words])
+    return np.array([where.get(spot, "") for spot in ids], dtype=str)
 
 
 def _proportions(root: Path, name: str, ids: list[str]) -> dict[str, F32]:
