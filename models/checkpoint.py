@@ -41,14 +41,19 @@ def need(config: Mapping[str, Any], key: str, folder: Path) -> Any:
 def read_arrays(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> Arrays:
     """Tensors of a checkpoint, floats as float32; anything missing, extra or misshapen is named."""
     arrays = load_file(folder / "model.safetensors")
-    problems = [f"missing '{name}'" for name in shapes if name not in arrays]
-    problems += [f"unexpected '{name}'" for name in arrays if name not in shapes]
+    require_fit(arrays, shapes, folder / "model.safetensors")
+    return {name: a.astype(np.float32) if a.dtype.kind == "f" else a for name, a in arrays.items()}
+
+
+def require_fit(tensors: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], source: Path) -> None:
+    """Raise ModelUnavailable that names every tensor of `source` that is missing, extra or misshapen."""
+    problems = [f"missing '{name}'" for name in shapes if name not in tensors]
+    problems += [f"unexpected '{name}'" for name in tensors if name not in shapes]
     problems += [
-        f"'{name}' is {arrays[name].shape}, expected {tuple(shape)}"
+        f"'{name}' is {tuple(tensors[name].shape)}, expected {tuple(shape)}"
         for name, shape in shapes.items()
-        if name in arrays and arrays[name].shape != tuple(shape)
+        if name in tensors and tuple(tensors[name].shape) != tuple(shape)
     ]
     if problems:
-        listed = "; ".join(problems[:8]) + ("; ..." if len(problems) > 8 else "")
-        raise ModelUnavailable(f"{folder / 'model.safetensors'} does not fit its config.json: {listed}.")
-    return {name: a.astype(np.float32) if a.dtype.kind == "f" else a for name, a in arrays.items()}
+        listed = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
+        raise ModelUnavailable(f"The tensors of {source} are not those of this model: {listed}.")

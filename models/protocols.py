@@ -19,13 +19,18 @@ class TilePlan:
     `tile_um`: side of the square spot tile (None: the spot's diameter); `tile_px`: side in pixels at which the spot
     tile is read; `sub_grid`: sub-tiles per side (2 gives four sub-tiles of `tile_px / 2`, read from the same pixels; 0
     gives none); `neighbour_um`: distance at which the model expects neighbours, one per compass direction (None:
-    the first ring of the spot grid).
+    the first ring of the spot grid). `native`: the spot tile is cut from level-0 pixels as they are, its side the
+    spot's diameter, and nothing is resampled before the encoder does; `tile_px` then only says what scale the model
+    expects. `neighbour_box`: neighbours are the spots whose array row and column differ by no more than this (on a
+    hexagonal array 1 means the four diagonal ones); it goes before `neighbour_um`.
     """
 
     tile_um: float | None
     tile_px: int
     sub_grid: int
     neighbour_um: float | None = None
+    native: bool = False
+    neighbour_box: int | None = None
 
     @property
     def tiles_per_spot(self) -> int:

@@ -12,6 +12,8 @@ REGISTRY = {
     "starter-encoder": "models.starter_encoder:StarterEncoder",
     "starter-deepspot": "models.deepspot:DeepSpotPredictor",
     "starter-joint": "models.starter_joint:StarterJoint",
+    "deepspot": "models.published.deepspot:PublishedPredictor",
+    "deepspot-paper-compat": "models.published.deepspot:PaperCompatPredictor",
     "fake-encoder": "models.fakes:FakeEncoder",
     "fake-predictor": "models.fakes:FakePredictor",
     "fake-joint": "models.fakes:FakeJoint",
@@ -30,6 +32,10 @@ class ModelSet:
 
 SETS = {
     "starter": ModelSet("starter-encoder", "starter-deepspot", "starter-joint"),
+    "paper": ModelSet("h-optimus-0", "deepspot", "cellwhisperer"),
+    "paper-compat": ModelSet("h-optimus-0", "deepspot-paper-compat", "cellwhisperer"),
+    "paper-uni": ModelSet("uni", "deepspot", "cellwhisperer"),
+    "paper-uni-compat": ModelSet("uni", "deepspot-paper-compat", "cellwhisperer"),
     "fake": ModelSet("fake-encoder", "fake-predictor", "fake-joint"),
 }
 
@@ -54,17 +60,50 @@ def cards() -> list[Card]:
     return [model_class(name).card for name in REGISTRY]
 
 
-@cache
+def require(models: ModelSet, models_dir: Path | None = None) -> None:
+    """Raise ModelUnavailable that lists, a line a model, what a set still needs, or why its models do not go together.
+
+    Relative expression must not be ranked within a spot: a joint model that does so is refused.
+    """
+    parts: list[Card] = [model_class(name).card for name in (models.encoder, models.predictor, models.joint)]
+    if parts[1].relative and parts[2].ranks_genes:
+        raise ModelUnavailable(
+            f"'{parts[1].name}' predicts relative expression, comparable between spots but not between genes, and "
+            f"'{parts[2].name}' ranks the genes of each spot. Take a joint model that compares spots gene by gene: "
+            "starter-joint."
+        )
+    absent = [(card, files) for card in parts if (files := card.missing(models_dir))]
+    if absent:
+        lines = [f"{len(absent)} of the {len(parts)} models of this set are not here."]
+        for card, files in absent:
+            names = ", ".join(path.name for path in files)
+            lines.append(f"  {card.name}: {names} missing in {files[0].parent}")
+            lines.append(f"    get: {card.how_to_get(models_dir)}")
+        raise ModelUnavailable("\n".join(lines))
+
+
+def fitting_sets(predictor: Any) -> str:
+    """Names of the sets that pair this loaded predictor with the encoder that it was trained on."""
+    pairs = {name: (models.predictor, models.encoder) for name, models in SETS.items()}
+    fitting = [name for name, pair in pairs.items() if pair == (predictor.card.name, predictor.encoder)]
+    return "--models " + " or ".join(fitting) if fitting else "there is none yet"
+
+
 def load(name: str, device: str = "cpu", models_dir: Path | None = None) -> Any:
     """The loaded model, shared by everyone in this process.
 
-    Raises ModelUnavailable when files are missing, naming each and where it was expected.
+    Raises ModelUnavailable when files are missing, naming each, where it was expected and how to get it.
     """
-    cls = model_class(name)
-    absent = cls.card.missing(models_dir)
+    card: Card = model_class(name).card
+    absent = card.missing(models_dir)
     if absent:
         listed = ", ".join(str(path) for path in absent)
         raise ModelUnavailable(
-            f"The weights of '{name}' are not here: missing {listed}. Source: {cls.card.source} ({cls.card.license})."
+            f"The weights of '{name}' are not here: missing {listed}. Get them: {card.how_to_get(models_dir)}."
         )
-    return cls.load(cls.card.folder(models_dir), device)
+    return _load(name, device, card.folder(models_dir))
+
+
+@cache
+def _load(name: str, device: str, folder: Path) -> Any:
+    return model_class(name).load(folder, device)

@@ -16,6 +16,8 @@ DOORS = {
     "chromadb": ["tools/index.py"],
     "torch": ["models/"],
     "transformers": ["models/"],
+    "tokenizers": ["models/"],
+    "pickle": ["models/convert/unpickle.py"],
     "langchain": ["agent/"],
     "langchain_core": ["agent/"],
     "langchain_openai": ["agent/"],
@@ -30,7 +32,7 @@ DOORS = {
     "umap": ["tools/umap.py"],
     "matplotlib": ["tools/benchmark/figures.py"],
     "jinja2": ["tools/benchmark/report.py"],
-    "yaml": ["tools/benchmark/config.py"],
+    "yaml": ["tools/benchmark/config.py", "models/convert/deepspot.py"],
     "pydantic_settings": ["settings.py"],
 }
 SOURCES = [

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from models.protocols import F32, ExpressionPredictor
+from tools.errors import SlideError
 from tools.spots import Spots
 
 COMPASS = np.deg2rad(np.arange(8) * 45.0)
@@ -33,12 +34,31 @@ def neighbour_rows(spots: Spots, neighbour_um: float | None) -> NDArray[np.int64
     return np.asarray(rows, np.int64)
 
 
+def box_neighbours(spots: Spots, reach: int) -> NDArray[np.int64]:
+    """Rows (n, m) of the spots whose array row and column differ by at most `reach`, -1 for none: DeepSpot's rule.
+
+    On Visium's hexagonal array, where neighbours of a row differ by 2 columns, 1 gives the four diagonal neighbours.
+    Raises SlideError where the spots were given without array positions.
+    """
+    at = np.stack([spots.array_row, spots.array_col], axis=1)
+    if len(np.unique(at, axis=0)) < len(at) or (spots.layout == "given" and not at[:, 1].any()):
+        raise SlideError("These spots have no array_row and array_col, by which this model finds neighbours.")
+    near = cKDTree(at).query_ball_point(at, reach + 0.5, p=np.inf, return_sorted=True)
+    lists = [[j for j in found if j != i] for i, found in enumerate(near)]
+    rows = np.full((len(at), max(map(len, lists))), -1, np.int64)
+    for row, found in zip(rows, lists, strict=True):
+        row[: len(found)] = found
+    return rows
+
+
 def predict_expression(embeddings: F32, spots: Spots, predictor: ExpressionPredictor) -> anndata.AnnData:
     """Expression of the spots as AnnData: X (n, g) float32 log1p CP10K.
 
     `embeddings` (n, k, d) as `embed_tiles` makes them. Neighbours are taken from the same array.
     """
-    neighbours = neighbour_rows(spots, predictor.plan.neighbour_um)
+    plan = predictor.plan
+    box = plan.neighbour_box
+    neighbours = neighbour_rows(spots, plan.neighbour_um) if box is None else box_neighbours(spots, box)
     x = predictor.predict_expression(embeddings, neighbours)
     var = pd.DataFrame(
         {"ensembl_id": list(predictor.ensembl_ids), "reliability": np.asarray(predictor.reliability, np.float32)},

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import anndata
 import numpy as np
 
-from models.card import Card
-from models.registry import load, model_class, model_set
+from models.card import Card, ModelUnavailable
+from models.registry import fitting_sets, load, model_class, model_set, require
 from tools.errors import SlideError
 from tools.files import digest, fingerprint, read_json, sha256, write_json
 from tools.given_spots import is_space_ranger, read_spots, space_ranger_image, with_mpp
@@ -103,9 +103,7 @@ class _Job:
 
     def check_models(self) -> None:
         """Raise ModelUnavailable before work begins, not after an hour of it."""
-        for card in self._cards():
-            if card.missing(self.runtime.models_dir):
-                load(card.name, self.runtime.device, self.runtime.models_dir)
+        require(self.models, self.runtime.models_dir)
 
     def run(self, progress: Progress, until: str = STAGES[-1]) -> None:
         """Run the stages whose recipe changed, up to `until`."""
@@ -144,6 +142,11 @@ class _Job:
     def _make_embeddings(self, recipe: str, progress: Progress) -> None:
         progress("load models", 0, 1)
         encoder, predictor = self._load("encoder"), self._load("predictor")
+        if predictor.encoder != self.models.encoder:
+            raise ModelUnavailable(
+                f"'{predictor.card.name}' was trained on {predictor.encoder}, this model set encodes with "
+                f"{self.models.encoder}; take a set with {predictor.encoder} ({fitting_sets(predictor)})."
+            )
         progress("load models", 1, 1)
         parts = self.folder / f"embeddings.parts-{recipe}"
         encode_from = partial(iter_embeddings, self.slide, self.spots, encoder, predictor.plan)
@@ -196,8 +199,7 @@ class _Job:
         return [[card.name, self._checksums(card)] for card in part[stage]]
 
     def _checksums(self, card: Card) -> list[str]:
-        folder = card.folder(self.runtime.models_dir)
-        return [sha256(folder / name) for name in card.files]
+        return [sha256(path) for path in card.present(self.runtime.models_dir)]
 
     def _cards(self) -> list[Card]:
         names = (self.models.encoder, self.models.predictor, self.models.joint)

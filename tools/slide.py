@@ -84,6 +84,14 @@ class Slide:
         box = (dx, dy, dx + level_side, dy + level_side)
         return np.asarray(region.resize((px, px), Image.Resampling.BICUBIC, box=box))
 
+    def read_native(self, l0_x: float, l0_y: float, side_um: float) -> U8:
+        """Square of `side_um` centred at (l0_x, l0_y) in level-0 pixels as they are: (d, d, 3), d whole pixels.
+
+        The centre's pixel is column and row d // 2 of the square, as in DeepSpot's own cutting.
+        """
+        d = max(1, round(side_um / self.scale))
+        return self.read(int(l0_x) - d // 2, int(l0_y) - d // 2, 0, d, d)
+
     def thumbnail(self, max_px: int) -> U8:
         """The whole slide, its longer side at most `max_px`: (h, w, 3)."""
         try:

@@ -60,6 +60,8 @@ def sub_tiles(tiles: NDArray[np.uint8], per_side: int) -> NDArray[np.uint8]:
 
 def _read_tile(slide: Slide, spots: Spots, plan: TilePlan, row: int) -> NDArray[np.uint8]:
     l0_x, l0_y = spots.l0_xy[row]
+    if plan.native:
+        return slide.read_native(float(l0_x), float(l0_y), plan.tile_um or spots.spot_um)
     return slide.read_square(float(l0_x), float(l0_y), plan.tile_um or spots.spot_um, plan.tile_px)
 
 

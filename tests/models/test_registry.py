@@ -22,7 +22,7 @@ def _tiles(n: int, px: int) -> np.ndarray:
 
 
 def test_built_in_models_have_their_weights():
-    assert not [path for card in CARDS for path in card.missing()]
+    assert not [path for card in CARDS if not card.obtain for path in card.missing()]
 
 
 def test_listing_models_imports_no_torch():

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from tests.synthetic import MPP
-from tools.expression import neighbour_rows
+from tools.errors import SlideError
+from tools.expression import box_neighbours, neighbour_rows
 from tools.prepared import PreparedSlide
 from tools.slide import open_slide
 from tools.spots import Spots, spot_grid
@@ -50,3 +51,22 @@ def test_expression_carries_what_design_promises(tissue: PreparedSlide) -> None:
     library = data.uns["spatial"]["tissue"]
     assert library["images"]["hires"].shape[1] == pytest.approx(1200 * library["scalefactors"]["tissue_hires_scalef"])
     assert np.allclose(np.linalg.norm(data.obsm["X_joint"], axis=1), 1, atol=1e-4)
+
+
+def test_box_neighbours_are_the_four_diagonals_of_a_hexagonal_array_and_eight_of_a_square(he_png: Path) -> None:
+    for layout, most in (("hex", 4), ("square", 8)):
+        spots = spot_grid(open_slide(he_png, MPP), pitch_um=60, layout=layout)  # type: ignore[arg-type]
+        rows = box_neighbours(spots, 1)
+        at = np.stack([spots.array_row, spots.array_col], axis=1)
+        for i in range(0, len(spots), 7):
+            apart = np.abs(at - at[i])
+            expected = [j for j in range(len(spots)) if j != i and apart[j].max() <= 1]
+            assert sorted(rows[i][rows[i] >= 0]) == expected
+        assert (rows >= 0).sum(axis=1).max() == most
+
+
+def test_box_neighbours_need_array_positions() -> None:
+    xy = np.array([[0.0, 0.0], [10.0, 0.0]])
+    spots = Spots(("a", "b"), xy, np.arange(2), np.zeros(2, np.int64), 10.0, 10.0, "given", 1.0)
+    with pytest.raises(SlideError, match="array_row"):
+        box_neighbours(spots, 1)

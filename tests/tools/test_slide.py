@@ -158,3 +158,11 @@ def test_the_demo_slide_says_what_it_is(demo_slide: Path) -> None:
     slide = open_slide(demo_slide)
     assert (slide.width, slide.height, slide.mpp, slide.objective) == (2220, 2967, 0.499, 20)
     assert "1.11 x 1.48 mm" in slide.describe() and "aperio" in slide.describe()
+
+
+def test_a_native_square_is_level_0_as_it_is(he_png: Path) -> None:
+    slide = open_slide(he_png, 1.0)
+    tile = slide.read_native(301.0, 207.0, 55.0)
+    d = 55
+    assert tile.shape == (d, d, 3)
+    np.testing.assert_array_equal(tile, slide.read(301 - d // 2, 207 - d // 2, 0, d, d))

@@ -1,0 +1,1 @@
+"""The published systems, a file each, written from their papers and cards; people bring the weights."""
