@@ -31,6 +31,13 @@ class Settings(BaseSettings):
         None, validation_alias=AliasChoices("SPOTWHISPERER_OPENAI_API_KEY", "OPENAI_API_KEY")
     )
 
+    chat_timeout_s: float = 60.0
+    chat_retries: int = 2  # after a rate limit, a failure of the server or a lost connection, with growing pauses
+    chat_sees: bool | None = None  # whether the chat model takes images; None goes by its name
+    chat_strict: bool = False  # ask the server to hold tool arguments to their schema, as small models need
+    chat_price_in: float | None = None  # per million tokens, to show what a turn cost
+    chat_price_out: float | None = None
+
     chroma_url: str | None = None
     offline: bool = False
     host: str = "127.0.0.1"

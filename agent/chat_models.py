@@ -1,6 +1,8 @@
 """Names to LangChain chat models, imported on demand: `offline`, or `openai/<model>` on any compatible server."""
 
+import re
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlparse
 
@@ -12,8 +14,8 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 OPENAI_URL = "https://api.openai.com/v1"
-TIMEOUT_S, RETRIES = 60.0, 2
 KNOWN = ("offline", "openai/<model>")
+_SEEING = re.compile(r"gpt-(?:4o|4\.\d|5)|[-_]vl\b|[-_]vl[-_]|vision|llava|gemma-?3|pixtral|minicpm-v|internvl", re.I)
 
 
 class ChatSettings(Protocol):
@@ -37,6 +39,41 @@ class ChatSettings(Protocol):
     @property
     def offline(self) -> bool:
         """Never leave this machine."""
+        ...
+
+    @property
+    def chat_timeout_s(self) -> float:
+        """Seconds that a server may be silent."""
+        ...
+
+    @property
+    def chat_retries(self) -> int:
+        """How often a request is tried again."""
+        ...
+
+    @property
+    def chat_sees(self) -> bool | None:
+        """Whether the model takes images; None goes by its name."""
+        ...
+
+    @property
+    def chat_strict(self) -> bool:
+        """Whether the server is asked to hold tool arguments to their schema."""
+        ...
+
+    @property
+    def chat_price_in(self) -> float | None:
+        """Price of a million tokens that the model reads."""
+        ...
+
+    @property
+    def chat_price_out(self) -> float | None:
+        """Price of a million tokens that it writes."""
+        ...
+
+    @property
+    def slide_folders(self) -> tuple[Path, ...]:
+        """Folders from which a conversation may open slides, beside the workspace and the working directory."""
         ...
 
 
@@ -78,11 +115,19 @@ def _openai(model: str, settings: ChatSettings) -> "BaseChatModel":
         model=model,
         base_url=settings.openai_base_url,
         api_key=settings.openai_api_key or SecretStr("none"),
-        timeout=TIMEOUT_S,
-        max_retries=RETRIES,
+        timeout=settings.chat_timeout_s,
+        max_retries=settings.chat_retries,
         temperature=0 if settings.openai_base_url else None,
         streaming=True,
+        stream_usage=True,
     )
+
+
+def sees(settings: ChatSettings) -> bool:
+    """Whether the chat model can be shown a picture."""
+    if settings.chat_model == "offline":
+        return False
+    return bool(_SEEING.search(settings.chat_model)) if settings.chat_sees is None else settings.chat_sees
 
 
 @cache

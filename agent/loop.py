@@ -1,6 +1,7 @@
 """One conversation: a question in, events out. The same loop for every chat model."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 from langchain.agents import create_agent
@@ -17,12 +18,12 @@ from langchain_core.runnables import RunnableConfig
 
 from agent import chat_models
 from agent.chat_models import ChatSettings
-from agent.events import Answer, AnswerDelta, Event, Progress, ToolFinished, ToolStarted
+from agent.events import Answer, AnswerDelta, Event, Progress, ToolFinished, ToolStarted, Usage
 from agent.grounding import unsupported
 from agent.middleware import ModelGuard, ToolWords
 from agent.prompts import SYSTEM
 from agent.server_errors import ChatModelError
-from agent.session import Session
+from agent.session import Call, Session, Turn
 from agent.suggest import suggestions
 from agent.toolbox import TOOLS
 from tools.errors import ModelUnavailable
@@ -39,6 +40,7 @@ class Conversation:
         self._settings, self._max_calls = settings, max_calls
         self._messages: list[AnyMessage] = []
         self._agent: Any = None
+        session.slide_folders = (*settings.slide_folders, Path.cwd())
 
     def ask(self, question: str) -> Iterator[Event]:
         """Answer one question; the last event is the Answer. Failures of the chat model are told in it."""
@@ -57,13 +59,15 @@ class Conversation:
             self._messages += _whole(turn)
             if not isinstance(turn[-1], AIMessage) or turn[-1].tool_calls:
                 self._messages.append(AIMessage(text))
-        yield Answer(text, suggestions(finished, self.session))
+            self.session.turns.append(self._noted(turn[0].text, text, finished))
+        yield Answer(text, suggestions(finished, self.session), self._usage(turn))
 
     def rewind(self, questions: int) -> None:
         """Forget everything from the person's question number `questions` on; 0 forgets all."""
         asked = [i for i, message in enumerate(self._messages) if isinstance(message, HumanMessage)]
         if questions < len(asked):
             del self._messages[asked[questions] :]
+            del self.session.turns[questions:]
 
     def dump(self) -> list[dict[str, Any]]:
         """What was said, as JSON; `restore` takes it back."""
@@ -95,6 +99,28 @@ class Conversation:
                         turn.append(message)
                         yield from _events(message, turn)
 
+    def _noted(self, question: str, answer: str, finished: list[ToolFinished]) -> Turn:
+        """The turn as a report will show it, with what this turn itself put on show."""
+        session = self.session
+        kinds = {artifact["kind"] for event in finished for artifact in event.artifacts}
+        layer, regions = session.on_show()
+        name = session.slide.name if session.slide else session.opened
+        calls = tuple(Call(e.tool, e.args, e.words, e.artifacts) for e in finished)
+        seen = "regions" in kinds or "layer" in kinds
+        return Turn(question, answer, name, calls, layer if "layer" in kinds else None, regions if seen else ())
+
+    def _usage(self, turn: list[AnyMessage]) -> Usage | None:
+        """Tokens that the server counted in this turn."""
+        counted = [m.usage_metadata for m in turn if isinstance(m, AIMessage) and m.usage_metadata]
+        if not counted:
+            return None
+        read, wrote = (sum(int(c[key]) for c in counted) for key in ("input_tokens", "output_tokens"))
+        prices = self._settings.chat_price_in, self._settings.chat_price_out
+        cost = None
+        if prices[0] is not None and prices[1] is not None:
+            cost = (read * prices[0] + wrote * prices[1]) / 1e6
+        return Usage(read, wrote, cost)
+
     def _grounded(self, turn: list[AnyMessage]) -> str:
         """The answer; what a chat model says beyond the tools' results is marked."""
         text = str(turn[-1].text)
@@ -107,9 +133,16 @@ class Conversation:
         return f"{text}\n\n(In no tool result of this conversation: {', '.join(missing[:8])}.)"
 
     def _create(self) -> Any:
-        guard = ModelGuard(self._max_calls, [tool.name for tool in TOOLS], chat_models.server_of(self._settings))
+        settings = self._settings
+        guard = ModelGuard(
+            self._max_calls,
+            [tool.name for tool in TOOLS],
+            chat_models.server_of(settings),
+            chat_models.sees(settings),
+            settings.chat_strict,
+        )
         return create_agent(
-            chat_models.build(self._settings),
+            chat_models.build(settings),
             list(TOOLS),
             system_prompt=SYSTEM,
             middleware=[guard, ToolWords()],

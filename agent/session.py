@@ -1,13 +1,15 @@
 """One visitor's conversation: the slide that is open, the layers and regions that it made. Never shared."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import RLock
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.events import Artifact
 from tools.prepare import PrepareOptions, Runtime
 from tools.prepared import PreparedSlide
 from tools.regions import Region
@@ -21,7 +23,7 @@ class Layer:
     """One number per spot of one slide, ready to be drawn.
 
     `kind` decides the colours: score is diverging and centred at 0 (z-like units), gene is sequential log1p CP10K,
-    category holds positions in `labels`, negative or NaN for spots without one.
+    category holds positions in `labels`, negative where a spot has none.
     """
 
     id: str
@@ -32,12 +34,46 @@ class Layer:
     labels: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A crop of tissue: PNG bytes and um per pixel."""
+
+    id: str
+    title: str
+    slide: str
+    png: bytes
+    mpp: float
+
+
+@dataclass(frozen=True)
+class Call:
+    """A tool call of a turn and what it said."""
+
+    tool: str
+    args: dict[str, object]
+    words: str
+    artifacts: list[Artifact]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A question, its answer, and what was on show when it was answered; what a report is made of."""
+
+    question: str
+    answer: str
+    slide: str | None
+    calls: tuple[Call, ...] = ()
+    layer: Layer | None = None
+    regions: tuple[Region, ...] = ()
+
+
 @dataclass
 class Session:
     """State of one conversation.
 
     `slide` is the open slide once it is prepared; `opened` names the open slide (or its file) from the moment it is
-    opened, and `options` says how it will be prepared. Tools hold `lock` while they work.
+    opened, and `options` says how it will be prepared. Tools hold `lock` while they work. `slide_folders` are the
+    folders from which a conversation may open files, beside the workspace and the demo.
     """
 
     workspace: Workspace
@@ -52,14 +88,18 @@ class Session:
     lock: RLock = field(default_factory=RLock, repr=False)
     region_count: int = 0
     layer_count: int = 0
+    clusters: dict[str, Region] = field(default_factory=dict)  # c1, c2, ... of the last clustering
+    pictures: dict[str, Picture] = field(default_factory=dict)
+    turns: list[Turn] = field(default_factory=list)
+    shown_layer: str | None = None
+    shown_regions: tuple[str, ...] = ()
+    slide_folders: tuple[Path, ...] = field(default_factory=lambda: (Path.cwd(),))
 
-    def add_layer(
-        self, title: str, kind: LayerKind, values: NDArray[np.float32], labels: tuple[str, ...] = ()
-    ) -> Layer:
+    def add_layer(self, title: str, kind: LayerKind, values: NDArray[np.float32], labels: Iterable[str] = ()) -> Layer:
         """Keep one value per spot of the open slide under a new id (l1, l2, ...)."""
         assert self.slide is not None
         self.layer_count += 1
-        layer = Layer(f"l{self.layer_count}", title, kind, self.slide.name, values, labels)
+        layer = Layer(f"l{self.layer_count}", title, kind, self.slide.name, values, tuple(labels))
         self.layers[layer.id] = layer
         return layer
 
@@ -74,8 +114,33 @@ class Session:
         self.regions |= {region.id: region for region in kept}
         return kept
 
+    def add_picture(self, title: str, png: bytes, mpp: float) -> Picture:
+        """Keep a picture of the open slide under a new id (p1, p2, ...)."""
+        assert self.slide is not None
+        picture = Picture(f"p{len(self.pictures) + 1}", title, self.slide.name, png, mpp)
+        self.pictures[picture.id] = picture
+        return picture
+
+    def note_shown(self, artifacts: Iterable[Artifact]) -> None:
+        """Remember what is on show, for "save this"."""
+        for artifact in artifacts:
+            if artifact["kind"] == "layer":
+                self.shown_layer = str(artifact["layer"])
+            elif artifact["kind"] == "regions":
+                self.shown_regions = tuple(str(name) for name in artifact["regions"])
+
+    def on_show(self) -> tuple[Layer | None, tuple[Region, ...]]:
+        """The layer and the regions of the open slide that are shown now."""
+        layer = self.layers.get(self.shown_layer or "")
+        if layer is not None and (self.slide is None or layer.slide != self.slide.name):
+            layer = None
+        if layer is not None and self.slide is not None and len(layer.values) != len(self.slide.spots):
+            layer = None
+        return layer, tuple(self.regions[name] for name in self.shown_regions if name in self.regions)
+
     def show(self, name: str, slide: PreparedSlide | None, options: PrepareOptions | None = None) -> None:
         """Make a slide the open one; what referred to the spots of another is forgotten."""
         if slide is None or slide is not self.slide:
-            self.regions, self.selection = {}, None
+            self.regions, self.selection, self.clusters = {}, None, {}
+            self.shown_layer, self.shown_regions = None, ()
         self.opened, self.slide, self.options = name, slide, options

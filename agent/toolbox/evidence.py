@@ -1,19 +1,21 @@
-"""Whether a phrase says anything about a slide: its map against those of unrelated phrases, and terms it resembles."""
+"""Whether a phrase says anything about a slide: against unrelated phrases, and against broad terms of tissue."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Protocol, cast, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.protocols import F32, JointModel
+from models.protocols import F32
+from tools.enrichment import term_maps
+from tools.null_maps import null_maps
 from tools.prepared import PreparedSlide
-from tools.score import against_null, score
+from tools.vocabulary import BROAD
 
 UNKNOWN, SAME = 0.55, 0.75  # cosine to the nearest known term: below, a phrase is unknown; above, it means the same
 CLEAR, WEAK = 0.95, 0.70  # share of unrelated phrases that a phrase's peak must exceed
+TWIN = 0.90  # correlation of two maps from which on they are one
+RELATED = 0.70  # cosine of two phrases from which on a like map is no surprise
 
 
 @runtime_checkable
@@ -31,66 +33,84 @@ class Evidence:
 
     `beats` is the share of `phrases` unrelated phrases whose best 5 % of spots score lower than the phrase's best 5 %;
     `nearest` are known terms when the phrase is like none of them; `read_as` is the one that stands in for a phrase
-    that is like it but not the same.
+    that is like it but not the same; `twin` is a better known term with nearly the same map, and their correlation.
     """
 
     beats: float
     phrases: int
     nearest: tuple[str, ...] = ()
     read_as: str = ""
+    twin: tuple[str, float] | None = None
 
     @property
     def doubtful(self) -> bool:
         """Whether the doubt should be said before anything else."""
-        return bool(self.nearest) or self.beats < CLEAR
+        return bool(self.nearest) or self.beats < CLEAR or self.twin is not None
+
+    @property
+    def absent(self) -> bool:
+        """Whether the map is no better than chance or the phrase is unknown: nothing should be outlined for it."""
+        return bool(self.nearest) or self.beats < WEAK
 
     def words(self, title: str) -> str:
-        """A verdict in a sentence; which strength it has decides what is said."""
+        """A verdict in a sentence or two; which strength it has decides what is said."""
         beaten = round(self.beats * self.phrases)
         which = f"all {self.phrases}" if beaten == self.phrases else f"{beaten} of {self.phrases}"
         rank = f"its best spots score higher than those of {which} unrelated phrases"
         if self.nearest:
-            terms = ", ".join(self.nearest)
-            unknown = (
-                f"I do not know the term '{title}', so take the map as a guess; nearest terms that I know: {terms}."
-            )
-            return f"{unknown} Here {rank}."
+            return f"I do not know the term '{title}'; the nearest that I know: {', '.join(self.nearest)}."
         if self.read_as:
             rank += f" (I read it by the nearest term that I know, '{self.read_as}')"
-        if self.beats >= CLEAR:
-            return f"That is a clear signal: {rank}."
-        if self.beats >= WEAK:
+        if self.beats < WEAK:
+            return f"'{title}' does not separate from chance: {rank}, so it may well be absent here."
+        if self.twin is not None:
+            term, r = self.twin
+            return (
+                f"On this slide '{title}' cannot be told from '{term}': their maps are nearly the same (correlation "
+                f"{r:.2f}). Against chance, {rank}."
+            )
+        if self.beats < CLEAR:
             return f"The signal for '{title}' is weak: {rank}, so look at the tissue before you rely on it."
-        return f"'{title}' does not separate from chance: {rank}, so it may well be absent here."
-
-
-@lru_cache(maxsize=4)
-def _null_vectors(joint: Hashable) -> F32:
-    assert isinstance(joint, JointModel)
-    return joint.encode_text(joint.null_texts())
+        return f"It stands out from chance ({rank}), and its map differs from those of {len(BROAD)} broad tissue terms."
 
 
 def _peaks(scores: F32) -> NDArray[np.float64]:
     """Mean of the best 5 % of the spots, per column (n, q)."""
-    k = max(3, round(0.05 * len(scores)))
-    k = min(k, len(scores))
+    k = min(max(3, round(0.05 * len(scores))), len(scores))
     return np.asarray(np.partition(scores, len(scores) - k, axis=0)[len(scores) - k :].mean(axis=0), np.float64)
 
 
 def null_peaks(slide: PreparedSlide, differences: bool = False) -> NDArray[np.float64]:
     """Peaks that unrelated phrases reach on this slide; with `differences`, those of one phrase minus another."""
-    cosines = score(np.asarray(slide.adata.obsm["X_joint"], np.float32), _null_vectors(cast(Hashable, slide.joint)))
-    maps = against_null(cosines, cosines)
+    maps = null_maps(slide)
     return _peaks(maps - np.roll(maps, 1, axis=1) if differences else maps)
 
 
-def evidence(slide: PreparedSlide, query: str, values: F32, null: NDArray[np.float64]) -> Evidence:
-    """Compare the peak of `values` (n,), the scores of `query`, with those of unrelated phrases (`null_peaks`)."""
+def evidence(
+    slide: PreparedSlide, query: str, values: F32, null: NDArray[np.float64] | None = None, twins: bool = True
+) -> Evidence:
+    """Compare `values` (n,), the scores of `query`, with unrelated phrases (`null_peaks`) and with broad terms."""
+    null = null_peaks(slide) if null is None else null
     beats = float((null < _peaks(values[:, None])[0]).mean())
     nearest = nearest_terms(slide, query)
     best = nearest[0][1] if nearest else 1.0
-    unknown = tuple(term for term, _ in nearest) if best < UNKNOWN else ()
-    return Evidence(beats, len(null), unknown, nearest[0][0] if UNKNOWN <= best < SAME else "")
+    if best < UNKNOWN:
+        return Evidence(beats, len(null), tuple(term for term, _ in nearest))
+    read_as = nearest[0][0] if best < SAME else ""
+    return Evidence(beats, len(null), (), read_as, _twin(slide, query, values) if twins else None)
+
+
+def _twin(slide: PreparedSlide, query: str, values: F32) -> tuple[str, float] | None:
+    """The broad term whose map is nearly that of `query` though it means something else."""
+    if values.std() < 1e-9:
+        return None
+    maps = term_maps(slide, BROAD)
+    r = np.array([float(np.corrcoef(values, column)[0, 1]) if column.std() > 1e-9 else 0.0 for column in maps.T])
+    alike = np.asarray(slide.joint.encode_text(list(BROAD)) @ slide.joint.encode_text([query])[0], np.float64)
+    best = int(r.argmax())
+    if r[best] < TWIN or alike[best] >= RELATED or query.lower().strip() in BROAD:
+        return None
+    return BROAD[best], float(r[best])
 
 
 def nearest_terms(slide: PreparedSlide, text: str) -> list[tuple[str, float]]:

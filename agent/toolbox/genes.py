@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from agent.events import Artifact
 from agent.session import Session
-from agent.toolbox.places import Place, prepared_slide, resolve
+from agent.toolbox.places import Place, prepared_slide, recent_places, resolve
 from agent.toolbox.words import basis, counted, listed, number, p_value, part, percent, place
 from tools import genes as gene_tools
 from tools.errors import ToolError
@@ -87,9 +87,10 @@ def show_gene(runtime: ToolRuntime[Session], genes: list[str], region: str = "")
             errors.append(str(error))
     if not found:
         raise ToolError(" ".join(errors))
-    groups = [resolve(session, region)] if region.strip() else _recent_places(session)
+    groups = [resolve(session, region)] if region.strip() else recent_places(session)
     layers = [session.add_layer(symbol, "gene", values) for symbol, values in found]
     artifacts = [shown for group in groups for shown in group.artifacts]
+    artifacts.append({"kind": "regions", "regions": [r.id for group in groups for r in group.regions]})
     artifacts += [{"kind": "layer", "layer": layer.id} for layer in reversed(layers)]
     lines = [group.doubt for group in groups if group.doubt]
     lines += [_where_high(slide, symbol, values, groups) for symbol, values in found]
@@ -117,9 +118,3 @@ def _side(values: NDArray[np.float32], top: NDArray[np.int64], group: Place) -> 
         f"{word} in {group.label} (mean {c.mean_in:.2f} against {c.mean_out:.2f} elsewhere, AUROC {number(c.auroc)}; "
         f"{share} of its highest tenth lies there)"
     )
-
-
-def _recent_places(session: Session, at_most: int = 2) -> list[Place]:
-    """The last queries that were outlined, each as the union of its regions."""
-    queries = list(dict.fromkeys(region.query for region in reversed(session.regions.values())))
-    return [resolve(session, query) for query in queries[:at_most]]

@@ -1,4 +1,4 @@
-"""What a region argument means: ids, `selection`, `outside ...`, or words that are looked up on the slide."""
+"""What a region argument means: ids, clusters, `selection`, `outside ...`, or words that are looked up on the slide."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from agent.events import Artifact
 from agent.session import Session
 from agent.toolbox.errors import told
-from agent.toolbox.evidence import evidence, null_peaks
+from agent.toolbox.evidence import evidence
 from tools.errors import ToolError
 from tools.prepared import PreparedSlide, load_prepared
 from tools.regions import Region, highlight
 
 _IDS = re.compile(r"r\d+(?:\s*(?:,|-|and|\s)\s*r\d+)*\Z", re.I)
+_CLUSTERS = re.compile(r"(?:clusters? c?|c)\d+(?:\s*(?:,|and|\s)\s*(?:cluster )?c?\d+)*\Z", re.I)
 _OUTSIDE = re.compile(r"(?:everything )?(?:outside|not in|not|except|all but)(?: of)? (.+)\Z", re.I)
 
 
@@ -22,7 +23,7 @@ _OUTSIDE = re.compile(r"(?:everything )?(?:outside|not in|not|except|all but)(?:
 class Place:
     """Spots that a region argument means: `rows`, a label for a sentence, artefacts of regions made for it.
 
-    `doubt` is what must be said about words that were outlined only now and hardly stand out.
+    `doubt` is what must be said about words that were looked up only now and hardly stand out.
     """
 
     rows: NDArray[np.int64]
@@ -79,18 +80,60 @@ def resolve(session: Session, text: str) -> Place:
         return Place(np.asarray(session.selection, np.int64), "your selection")
     if _IDS.match(text):
         return _by_ids(session, text.lower())
+    if _CLUSTERS.match(text):
+        return _by_cluster(session, text)
     if not text:
         raise ToolError("Which region? Give an id such as r1, 'selection', or words such as 'epidermis'.")
     known = _known(session, text)
-    artifacts: list[Artifact] = []
-    doubt = ""
-    if not known:
-        known, artifacts = outline(session, text)
-        found = evidence(slide, text, slide.text_scores(text), null_peaks(slide))
-        doubt = found.words(text) if found.doubtful else ""
+    return _place_of(text, known, [], "") if known else _look_up(session, slide, text)
+
+
+def _look_up(session: Session, slide: PreparedSlide, text: str) -> Place:
+    """Words that were not outlined before. Those no better than chance give spots with a doubt, but no outline."""
+    values = slide.text_scores(text)
+    found = evidence(slide, text, values)
+    if found.nearest:
+        raise ToolError(found.words(text))
+    if found.absent:
+        regions = highlight(values, slide.spots, text)
+        if not regions:
+            raise ToolError(f"{found.words(text)} No spot of this slide scores above the threshold for it.")
+        layer = session.add_layer(text, "score", values)
+        shown: list[Artifact] = [{"kind": "layer", "layer": layer.id}, clear_outlines()]
+        doubt = f"{found.words(text)} I go by its best spots all the same, without outlining them."
+        return Place(_union(regions), f"the best spots for '{text}'", (), shown, doubt)
+    known, artifacts = outline(session, text)
     if not known:
         raise ToolError(f"No spot of this slide scores above the threshold for '{text}'.")
-    return Place(_union(known), f"{_ids_in_short(known)} ({text})", tuple(known), artifacts, doubt)
+    return _place_of(text, known, artifacts, found.words(text) if found.doubtful else "")
+
+
+def _place_of(text: str, regions: list[Region], artifacts: list[Artifact], doubt: str) -> Place:
+    return Place(_union(regions), f"{_ids_in_short(regions)} ({text})", tuple(regions), artifacts, doubt)
+
+
+def _by_cluster(session: Session, text: str) -> Place:
+    if not session.clusters:
+        raise ToolError("There are no clusters on this slide yet; call cluster_spots first.")
+    wanted = [f"c{number}" for number in re.findall(r"\d+", text)]
+    missing = [name for name in wanted if name not in session.clusters]
+    if missing:
+        known = ", ".join(f"{c.id} ({c.query})" for c in session.clusters.values())
+        raise ToolError(f"There is no cluster {', '.join(missing)}; clusters: {known}.")
+    found = [session.clusters[name] for name in wanted]
+    return Place(_union(found), f"cluster {', '.join(c.id for c in found)} ({'; '.join(c.query for c in found)})")
+
+
+def recent_places(session: Session, at_most: int = 2) -> list[Place]:
+    """The queries that are outlined now, the last ones first, each as the union of its regions."""
+    shown = [session.regions[name] for name in session.shown_regions if name in session.regions]
+    queries = list(dict.fromkeys(region.query for region in reversed(shown)))
+    return [resolve(session, query) for query in queries[:at_most]]
+
+
+def clear_outlines() -> Artifact:
+    """What takes the outlines of earlier answers off the slide, so that a new map is not framed by them."""
+    return {"kind": "regions", "regions": []}
 
 
 def _by_ids(session: Session, text: str) -> Place:

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from agent.events import Artifact
 from agent.session import Session
-from agent.toolbox.evidence import evidence, null_peaks
-from agent.toolbox.places import outline, prepared_slide, resolve
+from agent.toolbox.evidence import Evidence, evidence, null_peaks
+from agent.toolbox.places import clear_outlines, outline, prepared_slide, resolve
 from agent.toolbox.words import area, basis, counted, number, part, percent, place, region_line
 from tools.errors import ToolError
 from tools.prepared import PreparedSlide
@@ -37,7 +37,7 @@ def rank_spots(
     rows = np.argsort(-values, kind="stable")[: max(top_k, 1)]
     c = contrast(values, rows)
     ids = ", ".join(f"{slide.spots.ids[row]} ({values[row]:.2f})" for row in rows[:MAX_LINES])
-    found = evidence(slide, query, values, null_peaks(slide, bool(minus)))
+    found = evidence(slide, query, values, null_peaks(slide, bool(minus)), twins=not minus)
     lines = [
         f"'{title}': the best {counted(len(rows), 'spot')} score {c.mean_in:.2f} on average, all others "
         f"{number(c.mean_out)} (in SDs of unrelated phrases); they lie {part(place(slide, rows))}.",
@@ -46,7 +46,7 @@ def rank_spots(
     ]
     verdict = found.words(title)
     lines = [verdict, *lines] if found.doubtful else [*lines, verdict]
-    return "\n".join([*lines, basis(slide)]), [{"kind": "layer", "layer": layer.id}]
+    return "\n".join([*lines, basis(slide)]), [{"kind": "layer", "layer": layer.id}, clear_outlines()]
 
 
 @tool(response_format="content_and_artifact", parse_docstring=True)
@@ -68,10 +68,12 @@ def highlight_region(
         raise ToolError("What should be outlined? Give words such as 'epidermis' as query, or a region id.")
     if fraction is not None and not 0 < fraction < 1:
         raise ToolError(f"fraction is a share of the spots between 0 and 1, not {fraction:g}; 0.1 is the best tenth.")
-    regions, artifacts = outline(session, query, fraction)
     values = slide.text_scores(query)
-    found = evidence(slide, query, values, null_peaks(slide))
+    found = evidence(slide, query, values)
     verdict = found.words(query)
+    if found.absent and fraction is None:
+        return _held_back(session, slide, query, found)
+    regions, artifacts = outline(session, query, fraction)
     if not regions:
         return f"'{query}': no spot scores above the threshold.\n{verdict}\n{basis(slide)}", artifacts
     rows = np.concatenate([r.spots for r in regions])
@@ -80,6 +82,18 @@ def highlight_region(
     means = f"Mean score {c.mean_in:.2f} inside and {number(c.mean_out)} outside, in SDs of unrelated phrases."
     lines = [verdict, *lines, means] if found.doubtful else [*lines, f"{means} {verdict}"]
     return "\n".join([*lines, basis(slide)]), artifacts
+
+
+def _held_back(session: Session, slide: PreparedSlide, query: str, found: Evidence) -> tuple[str, list[Artifact]]:
+    """No outline for what is no better than chance, or for a term that the model does not know."""
+    if found.nearest:
+        return f"{found.words(query)} So I outline nothing.", [clear_outlines()]
+    layer = session.add_layer(query, "score", slide.text_scores(query))
+    words = (
+        f"{found.words(query)} So I outline nothing; the map shows how the scores lie all the same. "
+        "(With fraction, such as 0.1, the best tenth is outlined.)"
+    )
+    return f"{words}\n{basis(slide)}", [{"kind": "layer", "layer": layer.id}, clear_outlines()]
 
 
 def _existing(session: Session, slide: PreparedSlide, text: str) -> tuple[str, list[Artifact]]:

@@ -1,6 +1,7 @@
 """Tools about slides: which there are, open one, say what it is and what it holds."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from langchain.tools import ToolRuntime, tool
@@ -90,7 +91,21 @@ def _find(session: Session, slide: str) -> SlideState:
         return session.workspace.get(near[0])
     if wanted != "demo" and len(near) > 1:
         raise ToolError(f"'{slide}' fits several slides: {', '.join(near[:10])}. Which one?")
-    return session.workspace.find("demo" if wanted == "demo" else slide.strip())
+    name = "demo" if wanted == "demo" else slide.strip().strip("\"'")
+    if wanted != "demo" and not exact:
+        _refuse_foreign(session, name)
+    return session.workspace.find(name)
+
+
+def _refuse_foreign(session: Session, slide: str) -> None:
+    """A conversation opens files of the allowed folders only, and says nothing about what lies elsewhere."""
+    path = Path(slide).expanduser().resolve()
+    if not any(path.is_relative_to(folder.resolve()) for folder in (*session.slide_folders, session.workspace.root)):
+        known = ", ".join(state.name for state in session.workspace.slides()) or "none yet"
+        raise ToolError(
+            f"'{slide}' is no slide of the workspace (known: {known}) and lies in no folder that a conversation may "
+            "open. Prepare it on the command line, or allow its folder in the setting slide_folders."
+        )
 
 
 @tool(response_format="content_and_artifact", parse_docstring=True)
@@ -152,7 +167,7 @@ def _expression(slide: PreparedSlide) -> str:
 def _holds(slide: PreparedSlide) -> str:
     """Which common terms stand out from unrelated phrases."""
     null = null_peaks(slide)
-    found = [(evidence(slide, term, slide.text_scores(term), null), term) for term in LOOK_FOR]
+    found = [(evidence(slide, term, slide.text_scores(term), null, twins=False), term) for term in LOOK_FOR]
     clear = sorted(((e.beats, term) for e, term in found if e.beats >= CLEAR and not e.nearest), reverse=True)[:5]
     if not clear:
         return f"None of {len(LOOK_FOR)} common tissue terms stands out from unrelated phrases."

@@ -29,6 +29,13 @@ class Settings:
     openai_base_url: str | None = None
     openai_api_key: SecretStr | None = None
     offline: bool = False
+    chat_timeout_s: float = 5.0
+    chat_retries: int = 0
+    chat_sees: bool | None = None
+    chat_strict: bool = False
+    chat_price_in: float | None = None
+    chat_price_out: float | None = None
+    slide_folders: tuple[Path, ...] = ()
 
 
 def draw_slide(path: Path) -> Path:

@@ -1,6 +1,7 @@
 """The loop over a real OpenAI-compatible server process: streamed calls, every kind of failure, memory."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,12 +15,6 @@ from tools.errors import ModelUnavailable
 
 Serve = Callable[[list[dict[str, Any]]], Server]
 EPIDERMIS = {"calls": [["highlight_region", {"query": "epidermis"}]]}
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat_models, "RETRIES", 0)
-    monkeypatch.setattr(chat_models, "TIMEOUT_S", 5.0)
 
 
 def test_streamed_tool_calls_and_answer(session: Session, serve: Serve) -> None:
@@ -41,7 +36,7 @@ def test_schema_comes_from_the_signature(session: Session, serve: Serve) -> None
     server = serve([{"text": "Hello."}])
     list(Conversation(session, server.settings()).ask("hi"))
     schemas = {tool["function"]["name"]: tool["function"] for tool in server.requests()[0]["tools"]}
-    assert len(schemas) == 9
+    assert len(schemas) == 19
     parameters = schemas["top_genes"]["parameters"]
     assert set(parameters["properties"]) == {"region", "versus", "n"}
     assert parameters["required"] == ["region"]
@@ -111,10 +106,11 @@ def test_a_server_that_is_down(session: Session) -> None:
     assert "cannot be reached" in answer(list(talk.ask("Hello?")))
 
 
-def test_retries_after_a_rate_limit(session: Session, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat_models, "RETRIES", 2)
-    server = serve([{"status": 429}, {"text": "Now."}])
-    assert answer(list(Conversation(session, server.settings()).ask("hi"))) == "Now."
+def test_retries_after_a_rate_limit(session: Session, serve: Serve) -> None:
+    server = serve([{"status": 429}, {"status": 503}, {"text": "Now."}])
+    settings = replace(server.settings(), chat_retries=2)
+    assert answer(list(Conversation(session, settings).ask("hi"))) == "Now."
+    assert len(server.requests()) == 3
 
 
 def test_steps_are_bounded_in_words(session: Session, serve: Serve) -> None:

@@ -43,8 +43,8 @@ def label_of(layer: MapLayer) -> list[str]:
 
 
 def column_name(layer: MapLayer) -> str:
-    """The name of a layer's column: "score: T cells", "gene: KRT14", "category: cluster"."""
-    return f"{layer.kind}: {layer.title}"
+    """The name of a layer's column: "score: T cells", "gene: KRT14", "category: cluster"; HDF5 allows no slash."""
+    return f"{layer.kind}: {layer.title}".replace("/", ",")
 
 
 def unique_columns(layers: Iterable[MapLayer]) -> dict[str, MapLayer]:
