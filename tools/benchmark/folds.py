@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from models.card import WEIGHTS
+from tools.benchmark.config import Config
 from tools.errors import ToolError
 from tools.files import digest, read_json, sha256, write_json
 
@@ -27,6 +28,13 @@ class Fold:
     train: tuple[str, ...]
     folder: Path
     stale: bool
+
+
+def patients_of(config: Config) -> set[str]:
+    """Patients of a benchmark that the built-in models learned from."""
+    if config.dataset == "her2st":
+        return {name[0] for name in config.samples}
+    return {"consep"} if config.dataset == "consep" else set()
 
 
 def training_code() -> str:

@@ -1,6 +1,5 @@
 """Labels of spots from an h5ad, a CSV, QuPath polygons or proportions, joined on the barcode and never by position."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from tools.annotations import read_outlines
 from tools.benchmark.config import Group, LabelSource
 from tools.benchmark.paths import need, unzipped
 from tools.errors import ToolError
@@ -121,23 +121,11 @@ def _obs_column(path: Path, names: Sequence[str]) -> pd.Series:
 
 def polygon_labels(path: Path, l0_xy: NDArray[np.float64]) -> NDArray[np.str_]:
     """Name of the polygon around each centre (level-0 pixels), as QuPath exports annotations; the later one wins."""
-    try:
-        content = json.loads(path.read_text())
-        features = content["features"] if isinstance(content, dict) else content
-        shapes = [(shapely.geometry.shape(f["geometry"]), _class_of(f["properties"])) for f in features]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ToolError(f"{path.name} is not GeoJSON as QuPath exports it ({error!r}).") from error
     words = np.full(len(l0_xy), "", dtype=object)
     points = shapely.points(l0_xy)
-    for shape, name in shapes:
-        words[shapely.contains(shape, points)] = name
+    for outline in read_outlines(path.read_text()):
+        words[shapely.contains(outline.polygon, points)] = outline.name
     return words.astype(str)
-
-
-def _class_of(properties: dict[str, object]) -> str:
-    classification = properties.get("classification")
-    name = classification.get("name") if isinstance(classification, dict) else classification
-    return str(name or properties.get("name") or "")
 
 
 def dominant_class(table: pd.DataFrame, classes: dict[str, list[str]], name: str) -> pd.Series:

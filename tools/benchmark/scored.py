@@ -53,8 +53,15 @@ def checked(scored: Scored, scorer: str, sample: str) -> Scored:
 class Scorer(Protocol):
     """Something that scores spots for the queries of a group."""
 
-    name: str
-    role: Role
+    @property
+    def name(self) -> str:
+        """Its name in the tables."""
+        ...
+
+    @property
+    def role(self) -> Role:
+        """Model, upper bound or floor."""
+        ...
 
     def seen(self, sample: Sample) -> bool:
         """Whether what scores was trained on this sample's patient."""
