@@ -1,4 +1,4 @@
-"""The one command line: serve (default), prepare, ask, score, genes, search, models, train, doctor.
+"""The one command line: serve (default), prepare, ask, score, genes, search, benchmark, models, train, doctor.
 
 Progress goes to stderr, results to stdout. Exit codes: 0 done; 2 the person's input or a missing model, one sentence on
 stderr; 1 our bug.
@@ -7,6 +7,7 @@ stderr; 1 our bug.
 import typer
 
 from commands.asking import ask
+from commands.benchmark import benchmark
 from commands.measuring import genes, score, search
 from commands.models import doctor, models
 from commands.page import serve
@@ -16,6 +17,7 @@ from commands.training import train
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 for command in (serve, prepare, ask, score, genes, search, train, models, doctor):
     app.command()(command)
+app.add_typer(benchmark, name="benchmark")
 
 
 @app.callback(invoke_without_command=True)

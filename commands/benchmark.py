@@ -64,16 +64,14 @@ def run(
     """Run benchmarks and write a report for each: tables, figures, maps, and a reading in words."""
     settings = settings_from(workspace=workspace, models=models, device=device)
     with errors_as_sentences():
-        from tools.benchmark.choose import from_flags, ready_in
+        from tools.benchmark.choose import OneSlide, from_flags, ready_in
         from tools.benchmark.config import read_config
         from tools.benchmark.overview import write_overview
         from tools.benchmark.run import run as run_one
 
         if slide is not None:
-            configs, data = (
-                [from_flags(slide, spots, labels, column, query or [], exclude or [], measured, mpp)],
-                Path(),
-            )
+            given = OneSlide(slide, spots, labels, column, query or [], exclude or [], measured, mpp)
+            configs, data = [from_flags(given)], Path()
         elif targets and len(targets) == 1 and Path(targets[0]).is_dir():
             data, names = ready_in(Path(targets[0]))
             configs = [read_config(name) for name in names]
@@ -157,13 +155,14 @@ def labels(
     """Give measured spots a cell type: by logistic regression on a reference, or the dominant class of proportions."""
     settings = settings_from()
     with errors_as_sentences():
-        from tools.benchmark.labelling import label_by_proportions, label_by_reference
+        from tools.benchmark.labelling import Teaching, label_by_proportions, label_by_reference
 
         if reference is None:
             facts = label_by_proportions(measured, classes, out)
         else:
             names = None if genes in (None, "all") else _genes_of(genes, settings)
-            facts = label_by_reference(reference, measured, column, classes, names, cells, seed, out)
+            teaching = Teaching(reference, column, classes, names, cells, seed)
+            facts = label_by_reference(measured, teaching, out)
     if as_json:
         print_json(facts)
     else:

@@ -196,8 +196,8 @@ def _quality_section(results: Results) -> Section:
     section.add(
         "text",
         f"Pearson r of every gene over the spots of a sample, mean over the most variable genes (ranked by {by}). A "
-        "gene that is constant counts 0. The ridges learn from the measured samples of the other patients; the mean of the "
-        "training samples is a constant.",
+        "gene that is constant counts 0. The ridges learn from the measured samples of the other patients; the mean of "
+        "the training samples is a constant.",
     )
     section.add("table", tables.quality_table(results.quality))
     return section

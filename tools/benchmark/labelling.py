@@ -25,7 +25,7 @@ def label_by_proportions(table: Path, classes: Path | None, out: Path) -> dict[s
 
 @dataclass(frozen=True)
 class Teaching:
-    """How a reference teaches: the obs column of its types, a file that groups them, genes (None: all), cells a class."""
+    """How a reference teaches: the obs column of its types, a file that groups them, genes (None: all), cells."""
 
     reference: Path
     column: str

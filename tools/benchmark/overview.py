@@ -16,7 +16,7 @@ name of its definition, stands beside its floors, and says whether the weights h
 
 - **chance**: random numbers. **colour statistics**: a logistic regression on fifteen colour numbers of a tile that was
   taught the labels of *other* patients; colour knows no words, so this floor is supervised, and a zero-shot model may
-  lose to it. **marker-set mean**: mean of a class's known genes on the same predicted expression, without a joint space.
+  lose to it. **marker-set mean**: mean of a class's known genes on the same predicted expression, no joint space.
 - **measured expression** is an upper bound: what the joint space could do with perfect prediction. It is not
   SpotWhisperer.
 """
