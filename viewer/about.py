@@ -1,26 +1,50 @@
-"""What the page says about a slide: its line of facts, its state in the picker, where its tiles are."""
+"""What the page says about a slide: its line of facts, what it rests on, where its tiles are."""
 
 from typing import Any
 from urllib.parse import quote
 
+from models.registry import REGISTRY, model_class
 from tools.errors import SlideError
 from tools.prepared import PreparedSlide
-from tools.workspace import SlideState
 from viewer.shelf import Shelf
 
-NOTHING = "No slide yet. Prepare one with `python app.py prepare SLIDE`, then reload this page."
-
-
-def choices(states: list[SlideState], shown: str | None) -> list[tuple[str, str]]:
-    """Entries of the picker, as (words, name); the slide that is shown is one of them even if it is a guest."""
-    entries = [(s.name if s.state == "prepared" else f"{s.name} (not prepared)", s.name) for s in states]
-    guest = shown is not None and shown not in {state.name for state in states}
-    return [*entries, (f"{shown} (not prepared)", str(shown))] if guest else entries
+NOTHING = "No slide yet. Open the Slides panel to bring one."
 
 
 def source(prepared: PreparedSlide | None) -> str:
     """Whether the expression is predicted or measured."""
     return str(prepared.provenance["expression"]) if prepared else "predicted"
+
+
+def basis(prepared: PreparedSlide | None) -> dict[str, Any]:
+    """What the numbers of a slide rest on: predicted or measured, models with their licences, what to know of it."""
+    if prepared is None:
+        return {}
+    provenance = prepared.provenance
+    names = dict(provenance.get("models", {}))
+    return {
+        "expression": source(prepared),
+        "units": str(provenance.get("units", "log1p CP10K")),
+        "models": [_model(role, str(name)) for role, name in names.items()],
+        "notes": prepared.notes,
+        "reliability": _reliability(prepared),
+    }
+
+
+def _model(role: str, name: str) -> dict[str, Any]:
+    card = model_class(name).card if name in REGISTRY else None
+    known = {"licence": card.license, "source": card.source} if card else {"licence": "unknown", "source": ""}
+    return {"role": role, "name": name} | known
+
+
+def _reliability(prepared: PreparedSlide) -> dict[str, Any]:
+    """Held-out Pearson of the genes: how many are known, their median, and how many are above 0.3."""
+    if "reliability" not in prepared.adata.var:
+        return {}
+    known = prepared.adata.var["reliability"].dropna()
+    if known.empty:
+        return {}
+    return {"genes": len(known), "median": float(known.median()), "above": int((known > 0.3).sum())}
 
 
 def facts(name: str | None, prepared: PreparedSlide | None, mpp: float | None, shelf: Shelf) -> list[str]:

@@ -1,4 +1,4 @@
-"""What happens when a person does something: each handler updates the components that changed and leaves the rest."""
+"""What happens in the conversation: each handler updates the components that changed and leaves the rest."""
 
 import json
 import time
@@ -9,98 +9,125 @@ import gradio as gr
 
 from agent.events import AnswerDelta, Progress
 from tools.errors import ModelUnavailable, SlideError
-from viewer import about, fragments, overlay
+from tools.workspace import Workspace
+from viewer import fragments
 from viewer.page import SHOW_ANSWER, Page
-from viewer.shelf import Shelf
-from viewer.visits import PARTS, Visit, Visits
+from viewer.visitor import visitor_of
+from viewer.visits import Visit, Visits
 
 Update = dict[Any, Any]
 
 EVERY_SECONDS = 0.12  # words and progress that follow each other faster are shown together
 CONCURRENT_TURNS = 8
+NO_COOKIE = "This page keeps its place in a cookie, and your browser refuses it; allow it for this address."
 
 
 class Handlers:
     """The page's handlers, bound to its components and to the visits of this server."""
 
-    def __init__(self, page: Page, visits: Visits, shelf: Shelf) -> None:
+    def __init__(self, page: Page, visits: Visits, workspace: Workspace) -> None:
         self.page = page
         self.visits = visits
-        self.shelf = shelf
+        self.workspace = workspace
 
     def connect(self, blocks: gr.Blocks) -> None:
         """Wire every event; call inside the `gr.Blocks`."""
         page = self.page
-        outputs = page.components()
-        quiet: dict[str, Any] = {"outputs": outputs, "show_progress": "hidden", "api_visibility": "private"}
+        quiet: dict[str, Any] = {
+            "outputs": page.components(),
+            "show_progress": "hidden",
+            "api_visibility": "private",
+        }
         turn: dict[str, Any] = quiet | {"concurrency_limit": CONCURRENT_TURNS, "concurrency_id": "turn"}
         blocks.load(self.arrive, **quiet)
-        blocks.unload(self.leave)
         turns = [
-            gr.on([page.box.submit, page.send.click], self.ask, [page.box, page.picker], **turn),
-            page.chips.select(self.ask_chip, [page.picker], **turn),
-            page.genes.select(self.ask_chip, [page.picker], **turn),
+            gr.on([page.box.submit, page.send.click], self.ask, [page.box, page.visit], **turn),
+            page.chips.select(self.ask_chip, [page.visit], **turn),
+            page.slide.select(self.ask_chip, [page.visit], **turn),
+            page.chat.edit(self.edit, [page.visit], **turn),
+            page.chat.retry(self.retry, [page.visit], **turn),
         ]
         for turn_over in turns:
             turn_over.then(None, js=SHOW_ANSWER)
-        page.stop.click(self.stop, cancels=turns, **quiet)
-        page.fresh.click(self.start_over, cancels=turns, **quiet)
-        page.picker.input(self.pick, [page.picker], cancels=turns, **quiet)
+        page.stop.click(self.stop, [page.visit], cancels=turns, **quiet)
+        page.slide.submit(self.go, [page.visit], cancels=turns, **quiet)
 
     def arrive(self, request: gr.Request) -> Update:
-        """A page was opened: show the slide that its address names, else the first that is prepared."""
-        visit = self.visits.of(_key(request))
-        states = self.shelf.states()
-        names = [state.name for state in states]
+        """A page was opened: take up the conversation that its address names, else the visitor's last one."""
+        visitor = visitor_of(request.cookies)
+        if visitor is None:
+            raise gr.Error(NO_COOKIE)
+        visit = self.visits.of(visitor, request.query_params.get("chat"))
         wanted = request.query_params.get("slide")
-        prepared = [state.name for state in states if state.state == "prepared"]
-        first = wanted if wanted in names else next(iter(prepared + names), None)
-        return self._open(visit, first)
+        if visit is None and wanted is None:
+            visit = self.visits.latest(visitor)
+        if visit is None:
+            visit = self.visits.begin(visitor)
+            self._open(visit, wanted or self._first())
+        return self._show(visit) | self._idle(visit)
 
-    def leave(self, request: gr.Request) -> None:
-        """A page was closed."""
-        self.visits.leave(_key(request))
+    def go(self, name: str, event: gr.EventData, request: gr.Request) -> Update:
+        """The person went elsewhere: to another slide, a new conversation, or an earlier one."""
+        data = event._data
+        visitor, visit = self._visit(name, request)
+        match data.get("do"):
+            case "open":
+                if visit.busy:
+                    visit.stop()
+                self._open(visit, str(data["slide"]))
+                self.visits.keep(visitor, visit)
+            case "begin":
+                slide = visit.slide
+                visit = self.visits.begin(visitor)
+                self._open(visit, slide or self._first())
+            case "resume":
+                visit = self.visits.of(visitor, str(data["visit"])) or visit
+        return self._show(visit) | self._idle(visit)
 
-    def pick(self, name: str, request: gr.Request) -> Update:
-        """The person chose another slide: a new conversation about it."""
-        key = _key(request)
-        self.visits.leave(key)
-        return self._open(self.visits.of(key), name)
-
-    def start_over(self, request: gr.Request) -> Update:
-        """A new conversation about the same slide."""
-        key = _key(request)
-        name = self.visits.of(key).slide
-        self.visits.leave(key)
-        return self._open(self.visits.of(key), name)
-
-    def stop(self, request: gr.Request) -> Update:
+    def stop(self, name: str, request: gr.Request) -> Update:
         """The person interrupted the turn."""
-        visit = self.visits.of(_key(request))
+        visitor, visit = self._visit(name, request)
         visit.stop()
-        return self._show(visit, {"chat"}) | self._idle()
+        self.visits.keep(visitor, visit)
+        return self._show(visit) | self._idle(visit, over=True)
 
-    def ask_chip(self, slide: str | None, event: gr.EventData, request: gr.Request) -> Iterator[Update]:
-        """A suggestion or a gene was clicked."""
-        yield from self.ask(str(event._data["ask"]), slide, request)
+    def ask_chip(self, name: str, event: gr.EventData, request: gr.Request) -> Iterator[Update]:
+        """A suggestion, or a button of the slide's side, asks something."""
+        yield from self.ask(str(event._data["ask"]), name, request)
 
-    def ask(self, question: str, slide: str | None, request: gr.Request) -> Iterator[Update]:
-        """One turn, shown as it happens. `slide` is the one that the page shows."""
+    def edit(self, name: str, event: gr.EditData, request: gr.Request) -> Iterator[Update]:
+        """The person changed an earlier question: the conversation goes on from there."""
+        yield from self._again(event.index, str(event.value), name, request)
+
+    def retry(self, name: str, event: gr.RetryData, request: gr.Request) -> Iterator[Update]:
+        """The person wants another answer to a question."""
+        _, visit = self._visit(name, request)
+        yield from self._again(event.index, str(visit.transcript.messages[event.index]["content"]), name, request)
+
+    def ask(self, question: str, name: str, request: gr.Request) -> Iterator[Update]:
+        """One turn, shown as it happens."""
         question = question.strip()
         if not question:
             yield {self.page.box: gr.skip()}
             return
-        visit = self.visits.of(_key(request))
+        visitor, visit = self._visit(name, request)
         if visit.busy:
             gr.Info("The last question is still being answered; Stop interrupts it.", duration=4)
             yield {self.page.box: gr.skip()}
             return
-        shown: Update = {}
-        if visit.slide is None and slide is not None:
-            shown = self._open(visit, slide)  # the connection was lost for a while, and the visit with it
-        shown |= {self.page.send: gr.Button(visible=False), self.page.stop: gr.Button(visible=True)}
+        shown: Update = {self.page.send: gr.Button(visible=False), self.page.stop: gr.Button(visible=True)}
+        shown[self.page.visit] = visit.name
         yield shown | {self.page.box: ""}
-        yield from self._turn(visit, question, shown)
+        try:
+            yield from self._turn(visit, question, shown)
+        finally:
+            self.visits.keep(visitor, visit)
+
+    def _again(self, index: Any, question: str, name: str, request: gr.Request) -> Iterator[Update]:
+        _, visit = self._visit(name, request)
+        if not visit.busy:
+            visit.rewind(int(index))
+        yield from self.ask(question, name, request)
 
     def _turn(self, visit: Visit, question: str, shown: Update) -> Iterator[Update]:
         """Yield what has changed since the turn began, again and again.
@@ -108,66 +135,52 @@ class Handlers:
         Each yield repeats those before it: Gradio's client patches the last update in place, so that one which says
         nothing of a component can undo, before it is drawn, one that has just come in.
         """
-        drawn: dict[str, Any] = {}
-        waiting: set[str] = set()
-        last = 0.0
-        for event, parts in visit.ask(question):
-            waiting |= parts
+        last, waiting = 0.0, False
+        for event, changed in visit.ask(question):
+            waiting = waiting or changed
             hurried = isinstance(event, AnswerDelta | Progress) and time.monotonic() - last < EVERY_SECONDS
             if not hurried:
-                shown |= self._show(visit, waiting, drawn)
+                shown |= self._show(visit, waiting)
                 yield shown
-                waiting, last = set(), time.monotonic()
-        yield shown | self._show(visit, waiting | {"chat"}, drawn) | self._idle()
+                waiting, last = False, time.monotonic()
+        yield shown | self._show(visit, waiting) | self._idle(visit)
 
-    def _open(self, visit: Visit, name: str | None) -> Update:
+    def _visit(self, name: str | None, request: gr.Request) -> tuple[str, Visit]:
+        """The visitor and the conversation that the page shows; a new one where it was forgotten."""
+        visitor = visitor_of(request.cookies)
+        if visitor is None:
+            raise gr.Error(NO_COOKIE)
+        visit = self.visits.of(visitor, name)
+        if visit is None:
+            visit = self.visits.begin(visitor)
+            self._open(visit, self._first())
+        return visitor, visit
+
+    def _first(self) -> str | None:
+        """The slide that a newcomer sees: the first that is prepared, else the first."""
+        states = self.workspace.slides()
+        ready = [state.name for state in states if state.state == "prepared"]
+        return next(iter([*ready, *(state.name for state in states)]), None)
+
+    def _open(self, visit: Visit, name: str | None) -> None:
         if name is not None:
             try:
                 visit.open(name)
             except (SlideError, ModelUnavailable) as error:
                 visit.transcript.say(str(error))
-        return self._show(visit, set(PARTS)) | self._idle()
 
-    def _idle(self) -> Update:
-        return {self.page.send: gr.Button(visible=True), self.page.stop: gr.Button(visible=False)}
+    def _idle(self, visit: Visit, over: bool = False) -> Update:
+        busy = visit.busy and not over
+        return {self.page.send: gr.Button(visible=not busy), self.page.stop: gr.Button(visible=busy)}
 
-    def _show(self, visit: Visit, parts: set[str], drawn: dict[str, Any] | None = None) -> Update:
-        """The components behind these parts, as they are now. `drawn` holds what the slide was told before."""
-        page, prepared = self.page, visit.session.slide
-        update: Update = {}
-        if "chat" in parts:
-            update[page.chat] = [dict(message) for message in visit.transcript.messages]
-            update[page.chips] = fragments.chips(visit.transcript.suggestions)
-        if "genes" in parts:
-            update[page.genes] = fragments.genes(visit.genes)
-        drawn = {} if drawn is None else drawn
-        drawn |= self._drawn(visit, parts)
-        if drawn:
-            update[page.slide] = gr.HTML(**drawn)
-        if "slide" in parts:
-            update[page.picker] = gr.Dropdown(
-                choices=about.choices(self.shelf.states(), visit.slide), value=visit.slide
-            )
-            update[page.facts] = fragments.facts(about.facts(visit.address, prepared, visit.mpp, self.shelf))
+    def _show(self, visit: Visit, slide: bool = True) -> Update:
+        """The conversation as it is now; with `slide`, word to the slide's side that something else is drawn."""
+        page = self.page
+        update: Update = {
+            page.visit: visit.name,
+            page.chat: [dict(message) for message in visit.transcript.messages],
+            page.chips: fragments.chips(visit.transcript.suggestions),
+        }
+        if slide:
+            update[page.slide] = gr.HTML(signal=json.dumps({"visit": visit.name, "version": visit.version}))
         return update
-
-    def _drawn(self, visit: Visit, parts: set[str]) -> dict[str, str]:
-        """Props of the slide component, as JSON text: objects would be patched in place, and changes go unseen."""
-        drawn: dict[str, Any] = {}
-        prepared, session = visit.session.slide, visit.session
-        if "slide" in parts:
-            drawn["slide"] = about.slide_payload(visit.address, visit.mpp, self.shelf)
-            drawn["spots"] = overlay.spots_payload(prepared.spots) if prepared else {}
-        if "layer" in parts:
-            layer = session.layers.get(visit.layer or "")
-            fits = layer is not None and prepared is not None and len(layer.values) == len(prepared.spots)
-            drawn["layer"] = overlay.layer_payload(layer, about.source(prepared)) if fits else {}
-        if "regions" in parts:
-            kept = [session.regions[name] for name in visit.regions if name in session.regions]
-            drawn["regions"] = overlay.regions_payload(kept, visit.shown)
-        return {name: json.dumps(payload) for name, payload in drawn.items()}
-
-
-def _key(request: gr.Request) -> str:
-    """What tells one open page from another."""
-    return str(request.session_hash)

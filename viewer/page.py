@@ -1,4 +1,4 @@
-"""The page's layout: the slide on the left with its legend and genes, the conversation on the right."""
+"""The page's layout: the slide with its panels on the left, the conversation on the right."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import gradio as gr
 
 from viewer import fragments
+from viewer.greeting import EXAMPLES
 from viewer.routes import ASSETS
-from viewer.visits import EXAMPLES
 
 ASK_ON_CLICK = """
 element.addEventListener('click', (event) => {
@@ -15,14 +15,10 @@ element.addEventListener('click', (event) => {
   if (button) trigger('select', {ask: button.dataset.ask});
 });
 """
-MOUNT_SLIDE = "window.SpotWhisperer.mountSlide(element, props, watch);"
-SHOW_ANSWER = "() => window.SpotWhisperer.showAnswer()"
-SCRIPTS = (
-    "vendor/openseadragon/openseadragon.min.js",
-    "page/spot_overlay.js",
-    "page/slide_view.js",
-    "page/conversation.js",
-)
+MOUNT = """
+import(new URL('page/main.js', document.baseURI).href).then((main) => main.mount(element, props, watch, trigger));
+"""
+SHOW_ANSWER = "() => window.SpotWhisperer?.showAnswer()"
 GREETING = (
     "### Ask about this slide\n"
     "Name a cell type, a structure or a process in your own words, or a gene. "
@@ -34,13 +30,10 @@ MONO_FONTS = ["ui-monospace", "SFMono-Regular", "Menlo", "DejaVu Sans Mono", "mo
 
 @dataclass(frozen=True)
 class Page:
-    """The components that change."""
+    """The components that change. `visit` names the conversation, and the browser hands it back with every event."""
 
-    picker: gr.Dropdown
-    facts: gr.HTML
-    fresh: gr.Button
+    visit: gr.Textbox
     slide: gr.HTML
-    genes: gr.HTML
     chat: gr.Chatbot
     chips: gr.HTML
     box: gr.Textbox
@@ -65,28 +58,19 @@ def theme() -> gr.themes.Base:
 
 def lay_out() -> Page:
     """Place every component; call inside a `gr.Blocks`."""
-    with gr.Row(elem_id="sw-header", equal_height=True):
-        gr.HTML('<h1 class="sw-brand">SpotWhisperer</h1>', elem_id="sw-brand", min_width=150, scale=0)
-        picker = gr.Dropdown(
-            label="Slide", show_label=False, container=False, elem_id="sw-picker", scale=0, min_width=230
-        )
-        facts = gr.HTML(fragments.facts([]), elem_id="sw-facts", apply_default_css=False, scale=1)
-        fresh = gr.Button("New conversation", size="sm", elem_id="sw-fresh", scale=0, min_width=150)
+    visit = gr.Textbox(visible=False)
+    gr.HTML('<header class="sw-head"><h1 class="sw-brand">SpotWhisperer</h1></header>', elem_id="sw-head")
     with gr.Row(elem_id="sw-main", equal_height=True):
-        with gr.Column(scale=3, min_width=480, elem_id="sw-left"):
+        with gr.Column(scale=8, min_width=320, elem_id="sw-left"):
             slide = gr.HTML(
-                html_template=(ASSETS / "slide_view.html").read_text(encoding="utf-8"),
-                head="".join(f'<script src="{address}"></script>' for address in SCRIPTS),  # loaded before mounting
-                js_on_load=MOUNT_SLIDE,
+                html_template=(ASSETS / "page.html").read_text(encoding="utf-8"),
+                head='<script src="vendor/openseadragon/openseadragon.min.js"></script>',  # loaded before mounting
+                js_on_load=MOUNT,
                 apply_default_css=False,
                 elem_id="sw-slide",
-                slide="{}",
-                spots="{}",
-                layer="{}",
-                regions="[]",
+                signal="{}",
             )
-            genes = _asking(fragments.genes({}), "sw-genes-panel")
-        with gr.Column(scale=2, min_width=360, elem_id="sw-right"):
+        with gr.Column(scale=5, min_width=320, elem_id="sw-right"):
             chat = gr.Chatbot(
                 label="Conversation",
                 show_label=False,
@@ -94,17 +78,15 @@ def lay_out() -> Page:
                 height="100%",
                 layout="bubble",
                 buttons=["copy"],
+                editable="user",
                 latex_delimiters=[],
                 elem_id="sw-chat",
             )
-            chips = _asking(fragments.chips(EXAMPLES), "sw-suggestions")
+            chips = gr.HTML(
+                fragments.chips(EXAMPLES), js_on_load=ASK_ON_CLICK, apply_default_css=False, elem_id="sw-suggestions"
+            )
             box, send, stop = _ask_row()
-    return Page(picker, facts, fresh, slide, genes, chat, chips, box, send, stop)
-
-
-def _asking(html: str, elem_id: str) -> gr.HTML:
-    """HTML whose buttons ask the chat what their data-ask says."""
-    return gr.HTML(html, js_on_load=ASK_ON_CLICK, apply_default_css=False, elem_id=elem_id)
+    return Page(visit, slide, chat, chips, box, send, stop)
 
 
 def _ask_row() -> tuple[gr.Textbox, gr.Button, gr.Button]:

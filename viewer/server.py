@@ -16,11 +16,17 @@ from agent import chat_models
 from models.registry import load, model_set
 from settings import Settings
 from tools.errors import ModelUnavailable
+from tools.prepare import Runtime
 from tools.workspace import Workspace
+from viewer.api import conversations, findings, measures, pictures, slides
+from viewer.api.shared import Desk
 from viewer.handlers import Handlers
+from viewer.intake import Intake
+from viewer.jobs import Jobs
 from viewer.page import lay_out, theme
 from viewer.routes import ASSETS, PageError, static_files, tile_router
 from viewer.shelf import Shelf
+from viewer.visitor import welcome
 from viewer.visits import Visits
 
 __all__ = ["PageError", "build_app", "serve"]
@@ -44,11 +50,18 @@ def build_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="SpotWhisperer", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.visits = visits
     app.include_router(tile_router(shelf))
+    runtime = Runtime(settings.device, settings.models_dir, settings.chroma_url)
+    desk = Desk(visits, shelf, workspace, runtime)
+    app.state.jobs = jobs = Jobs(workspace, runtime)
+    intake = Intake(workspace, settings.models, settings.slide_folders, settings.upload_limit_mb)
+    app.include_router(slides.router(desk, jobs, intake, settings.models))
+    for part in (findings, measures, pictures, conversations):
+        app.include_router(part.router(desk))
     for address, files in static_files().items():
         app.mount(address, files)
     guard(app, settings.auth.get_secret_value() if settings.auth else None)
     with gr.Blocks(title="SpotWhisperer", fill_width=True, fill_height=True, analytics_enabled=False) as blocks:
-        Handlers(lay_out(), visits, shelf).connect(blocks)
+        Handlers(lay_out(), visits, workspace).connect(blocks)
     blocks.queue(default_concurrency_limit=16)
     return gr.mount_gradio_app(
         app,
@@ -60,6 +73,7 @@ def build_app(settings: Settings) -> FastAPI:
         css=(ASSETS / "page.css").read_text(encoding="utf-8"),
         footer_links=[],
         run_history=False,
+        max_file_size="1mb",  # slides come by /sw/uploads; Gradio's own uploads are not used
         ssr_mode=False,
         enable_monitoring=False,
     )
@@ -75,6 +89,7 @@ def guard(app: FastAPI, password: str | None) -> None:
         if expected and request.url.path != "/healthz" and not secrets.compare_digest(given, expected):
             return Response("Who is there?", 401, {"WWW-Authenticate": 'Basic realm="SpotWhisperer", charset="UTF-8"'})
         response = await call_next(request)
+        welcome(request, response)
         response.headers["Content-Security-Policy"] = POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
@@ -86,6 +101,7 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Tell Gradio's heartbeats to end, then end."""
+        self.config.app.state.jobs.close()
         for route in self.config.app.routes:
             if isinstance(stop := getattr(getattr(route, "app", None), "stop_event", None), asyncio.Event):
                 stop.set()

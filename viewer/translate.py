@@ -2,16 +2,17 @@
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from agent.events import Answer, AnswerDelta, Event, Progress, ToolFinished, ToolStarted
+from agent.events import Answer, AnswerDelta, Artifact, Event, Progress, ToolFinished, ToolStarted
 
 Message = dict[str, Any]
 
 _REGION = re.compile(r"(?<![\w\[#/`])`?\b(r\d+)\b`?(?![\w\]])")
 _LIST_END = re.compile(r"(?<=\n)(?P<item>[-*] [^\n]*)\n(?=[^\s\-*|])")
 _BAR = 16
+MOST_CROPS = 4
 
 
 def step_title(tool: str, args: dict[str, Any]) -> str:
@@ -51,16 +52,31 @@ def as_markdown(text: str, known: Collection[str]) -> str:
     return link_regions(_LIST_END.sub(r"\g<item>\n\n", text), known)
 
 
+def figures(artifacts: Iterable[Artifact], visit: str) -> str:
+    """The maps that a tool made, as pictures below its words."""
+    layers = [artifact["layer"] for artifact in artifacts if artifact["kind"] == "layer"]
+    return "".join(f"\n\n![Map {name}](sw/visits/{visit}/layers/{name}.png)" for name in layers[:4])
+
+
+def crops(text: str, known: Collection[str], visit: str) -> str:
+    """What the regions named in an answer look like, each a link to its place."""
+    named = [name for name in dict.fromkeys(_REGION.findall(text)) if name in known][:MOST_CROPS]
+    pictures = (f"[![Tissue of {name}](sw/visits/{visit}/regions/{name}.jpg)](#{name})" for name in named)
+    return "\n\n" + " ".join(pictures) if named else ""
+
+
 class Transcript:
     """The messages of one conversation, in the form that the chat component takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, visit: str = "") -> None:
+        self._visit = visit
         self.messages: list[Message] = []
         self.suggestions: tuple[str, ...] = ()
         self._before: tuple[str, ...] = ()  # suggestions of the last turn, for one that ends early
         self._steps: dict[str, Message] = {}
         self._answer: Message | None = None
         self._streamed = ""
+        self._note = ""
 
     def question(self, text: str) -> None:
         """Begin a turn with what the person asked."""
@@ -72,6 +88,21 @@ class Transcript:
         """A sentence from the page itself, outside any turn."""
         self.messages.append({"role": "assistant", "content": text})
         self.suggestions = suggestions
+
+    @property
+    def title(self) -> str:
+        """The first question, in short; empty before it."""
+        first = next((message["content"] for message in self.messages if message["role"] == "user"), "")
+        return first if len(first) <= 80 else first[:77] + "..."
+
+    def cut(self, index: int) -> int:
+        """Drop the person's message at `index` and all that follows; how many of theirs are left."""
+        del self.messages[index:]
+        return sum(message["role"] == "user" for message in self.messages)
+
+    def note(self, sentence: str) -> None:
+        """Something that the page adds to what the next tool says."""
+        self._note = sentence
 
     def add(self, event: Event, regions: Collection[str] = ()) -> None:
         """Show one event. `regions` are the ids that an answer may link to."""
@@ -87,7 +118,7 @@ class Transcript:
                 self._streamed += event.text
                 self._write(self._streamed)
             case Answer():
-                self._write(as_markdown(event.text, regions))
+                self._write(as_markdown(event.text, regions) + crops(event.text, regions, self._visit))
                 self.suggestions = event.suggestions
 
     def close(self, sentence: str | None = None) -> None:
@@ -114,7 +145,9 @@ class Transcript:
         if event.id not in self._steps:
             self._start(ToolStarted(event.id, event.tool, event.args))
         step = self._steps[event.id]
-        step["content"] = as_markdown(event.words, regions)
+        words = f"{event.words}\n\n{self._note}" if self._note else event.words
+        self._note = ""
+        step["content"] = as_markdown(words, regions) + figures(event.artifacts, self._visit)
         step["metadata"] |= {"status": "done"} | ({"log": "not possible"} if event.failed else {})
 
     def _settle_answer(self) -> None:

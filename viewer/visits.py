@@ -1,9 +1,11 @@
-"""Who is looking: one visit per open page, with its own session, conversation and transcript; never shared."""
+"""A visit is one conversation of one visitor with what it shows; visits are kept, found again, and never shared."""
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from agent.events import Artifact, Event, ToolFinished
 from agent.loop import Conversation
@@ -13,22 +15,24 @@ from tools.errors import ModelUnavailable, SlideError, ToolError
 from tools.prepare import Runtime
 from tools.prepared import PreparedSlide, load_prepared
 from tools.workspace import Workspace
+from viewer.archive import Archive
+from viewer.board import Board
+from viewer.greeting import greeting, retiled
 from viewer.shelf import Shelf
 from viewer.translate import Transcript
+from viewer.visitor import new_token
 
 log = logging.getLogger(__name__)
 
-MOST_VISITS = 200
-EXAMPLES = ("Where is the epidermis, and which genes mark it?", "Show me immune cells", "collagen")
-EXAMPLE_GENES = ("KRT14", "KRT5", "COL1A1", "EPCAM", "VIM")  # the first that is predicted is offered
-PARTS = frozenset({"chat", "slide", "layer", "regions", "genes"})
+MOST_VISITS = 200  # held in memory; the others lie in the archive
 
 
 class Visit:
-    """What one page shows. `ask` runs a turn and names the parts that changed after each event."""
+    """What one conversation shows. `ask` runs a turn and says after each event whether the slide changed."""
 
-    def __init__(self, settings: Settings, workspace: Workspace, shelf: Shelf) -> None:
-        self._workspace = workspace
+    def __init__(self, name: str, settings: Settings, workspace: Workspace, shelf: Shelf) -> None:
+        self.name = name
+        self.workspace = workspace
         self._shelf = shelf
         self._busy = threading.Lock()
         self._stopped = False
@@ -36,36 +40,16 @@ class Visit:
         runtime = Runtime(settings.device, settings.models_dir, settings.chroma_url)
         self.session = Session(workspace, models=settings.models, runtime=runtime)
         self.conversation = Conversation(self.session, settings)
-        self.transcript = Transcript()
+        self.transcript = Transcript(name)
         self.slide: str | None = None  # as it is called
         self.address: str | None = None  # as the shelf knows it
-        self._clear_findings()
+        self.boards: dict[str, Board] = {}
+        self.version = 0  # of what is drawn
 
-    def open(self, name: str) -> None:
-        """Show another slide of the workspace; what was found on the last one goes with it."""
-        self._clear_findings()
-        self.slide, self.address, self._drawn = name, name, None
-        self.session.show(name, None)
-        self.transcript.suggestions = ()
-        state = self._workspace.get(name)
-        if state.state == "prepared":
-            runtime = self.session.runtime
-            self._drawn = load_prepared(self._workspace, name, runtime.device, runtime.models_dir)
-            self.session.show(name, self._drawn)
-            genes = [gene for gene in EXAMPLE_GENES if gene in self._drawn.adata.var_names]
-            self.transcript.suggestions = (*EXAMPLES, *(f"Show {gene}" for gene in genes[:1]))
-        elif self.mpp is None and state.mpp is None and self._shelf.slide(name).mpp is None:
-            self.transcript.say(
-                f"**{name}** does not store its pixel size, so nothing on it can be measured yet. How many microns is "
-                "one pixel? About 0.5 for a 20x scan, 0.25 for 40x.",
-                (f"Open slide {name} with mpp 0.5", f"Open slide {name} with mpp 0.25"),
-            )
-        else:
-            self.transcript.say(
-                f"**{name}** can be looked at, but no expression has been inferred on it yet, so I cannot search it. "
-                "Shall I? On a small slide it takes a minute or two.",
-                ("Infer expression on this slide",),
-            )
+    @property
+    def board(self) -> Board:
+        """Findings on the slide that is open."""
+        return self.boards.setdefault(self.slide or "", Board())
 
     @property
     def busy(self) -> bool:
@@ -79,103 +63,203 @@ class Visit:
             return self.session.slide.mpp
         return self.session.options.mpp if self.session.options else None
 
-    def _clear_findings(self) -> None:
-        self.layer: str | None = None
-        self.regions: list[str] = []
-        self.shown: list[str] = []
-        self.genes: Artifact = {}
+    def open(self, name: str) -> None:
+        """Show a slide of the workspace; what was found on it before comes back with it."""
+        state = self.workspace.get(name)
+        self.session.show(name, None)
+        self.slide, self.address, self._drawn = name, name, None
+        if state.state == "prepared":
+            runtime = self.session.runtime
+            self._drawn = load_prepared(self.workspace, name, runtime.device, runtime.models_dir)
+            self.session.show(name, self._drawn)
+        self._recall()
+        sentence, self.transcript.suggestions = greeting(state, self.mpp, self._drawn, self._shelf)
+        if sentence:
+            self.transcript.say(sentence, self.transcript.suggestions)
+        self.version += 1
 
-    def ask(self, question: str) -> Iterator[tuple[Event | None, set[str]]]:
-        """Run one turn; yields each event with the parts of the page that it changed, and nothing while one runs."""
+    def ask(self, question: str) -> Iterator[tuple[Event | None, bool]]:
+        """Run one turn; yields each event and whether what is drawn changed, and nothing while another turn runs."""
         if not self._busy.acquire(blocking=False):
             return
         self._stopped = False
         try:
             self.transcript.question(question)
-            yield None, {"chat"}
+            yield None, False
             for event in self.conversation.ask(question):
                 if self._stopped:
                     return
                 yield event, self._take(event)
         except (ToolError, SlideError, ModelUnavailable) as error:
             self.transcript.close(str(error))
-            yield None, {"chat"}
+            yield None, False
         except Exception:
             log.exception("A turn broke off")
             self.transcript.close("Something broke in SpotWhisperer itself; its log says what. You can go on asking.")
-            yield None, {"chat"}
+            yield None, False
         finally:
             self.transcript.close()
             self._busy.release()
-
-    def _take(self, event: Event) -> set[str]:
-        """Show an event: chat first, then what its artefacts bring."""
-        known = self.session.regions
-        self.transcript.add(event, known)
-        changed = {"chat"}
-        if isinstance(event, ToolFinished):
-            changed |= self._follow_slide(event.artifacts)
-            for artifact in event.artifacts:
-                changed |= self._place(artifact)
-        return changed
-
-    def _follow_slide(self, artifacts: list[Artifact]) -> set[str]:
-        """Notice that a tool opened, tiled or prepared a slide; findings about other spots go."""
-        prepared = self.session.slide
-        named = next((artifact["slide"] for artifact in artifacts if artifact["kind"] == "slide"), None)
-        name = named or (prepared.name if prepared else self.slide)
-        if name == self.slide and prepared is self._drawn:
-            return {"slide"} if named else set()
-        self._clear_findings()
-        self.slide, self._drawn = name, prepared
-        self.address = self._shelf.admit(self._workspace.find(self.session.opened or name)) if name else None
-        return set(PARTS)
-
-    def _place(self, artifact: Artifact) -> set[str]:
-        match artifact["kind"]:
-            case "layer":
-                self.layer = artifact["layer"]
-                return {"layer"}
-            case "regions":
-                self.shown = [name for name in artifact["regions"] if name in self.session.regions]
-                self.regions = [name for name in self.regions if name not in self.shown] + self.shown
-                return {"regions"}
-            case "genes":
-                self.genes = artifact
-                return {"genes"}
-        return set()
 
     def stop(self) -> None:
         """The person interrupted the turn; a tool that is at work ends unheard."""
         self._stopped = True
         self.transcript.close("Stopped.")
 
+    def rewind(self, message: int) -> None:
+        """Forget the person's message at this place of the transcript and all that follows; findings stay."""
+        self.conversation.rewind(self.transcript.cut(message))
+
+    def select(self, region: str | None) -> None:
+        """Make a region what the chat calls the selection."""
+        board = self.board
+        board.focus = region if region in board.regions else None
+        self.session.selection = board.regions[board.focus].spots if board.focus else None
+
+    def rename_region(self, name: str, title: str) -> None:
+        """Give a region another name, on the slide and for the chat."""
+        renamed = replace(self.board.regions[name], query=title)
+        self.board.regions[name] = self.session.regions[name] = renamed
+
+    def drop_region(self, name: str) -> None:
+        """Remove a region, from the slide and for the chat."""
+        self.board.drop_region(name)
+        self.session.regions.pop(name, None)
+        self.select(self.board.focus)
+
+    def _take(self, event: Event) -> bool:
+        """Show an event: what its artefacts bring first, then the chat that may point to it."""
+        changed = False
+        if isinstance(event, ToolFinished):
+            changed = self._follow_slide(event)
+            for artifact in event.artifacts:
+                changed = self._place(artifact) or changed
+        self.transcript.add(event, self.session.regions)
+        self.version += changed
+        return changed
+
+    def _follow_slide(self, event: ToolFinished) -> bool:
+        """Notice that a tool opened, tiled or prepared a slide; findings about other spots go."""
+        prepared = self.session.slide
+        named = next((artifact["slide"] for artifact in event.artifacts if artifact["kind"] == "slide"), None)
+        name = named or (prepared.name if prepared else self.slide)
+        if name == self.slide and prepared is self._drawn:
+            return named is not None
+        if name == self.slide:
+            self.boards.pop(name or "", None)
+            if event.tool == "tile_slide" and not event.failed:
+                self.transcript.note(retiled(name or ""))
+        self.slide, self._drawn = name, prepared
+        self.address = self._shelf.admit(self.workspace.find(self.session.opened or name)) if name else None
+        self._recall()
+        return True
+
+    def _recall(self) -> None:
+        """Give the session back what was found on this slide, unless its spots are others by now."""
+        board, spots = self.board, self._drawn.spots if self._drawn else None
+        n = len(spots) if spots is not None else 0
+        for name in [v.id for v in board.layers.values() if len(v.values) != n]:
+            board.drop_layer(name)
+        for name in [r.id for r in board.regions.values() if len(r.spots) and r.spots.max() >= n]:
+            board.drop_region(name)
+        self.session.layers |= board.layers
+        self.session.regions = dict(board.regions) | self.session.regions
+        self.select(board.focus)
+
+    def _place(self, artifact: Artifact) -> bool:
+        match artifact["kind"]:
+            case "layer":
+                layer = self.session.layers[artifact["layer"]]
+                self.board.bring_layer(layer)
+            case "regions":
+                names = [name for name in artifact["regions"] if name in self.session.regions]
+                self.board.bring_regions([self.session.regions[name] for name in names])
+            case "genes":
+                self.board.genes = artifact
+            case _:
+                return False
+        return True
+
 
 class Visits:
-    """Visits by the key of the open page. The longest unused go when there are too many, or when their page closes."""
+    """Visits by visitor and conversation. The longest unused leave memory; the archive has them all."""
 
     def __init__(self, settings: Settings, workspace: Workspace, shelf: Shelf) -> None:
         self._settings = settings
         self._workspace = workspace
         self._shelf = shelf
-        self._visits: OrderedDict[str, Visit] = OrderedDict()
-        self._lock = threading.Lock()
+        self.archive = Archive(workspace.root)
+        self._visits: OrderedDict[tuple[str, str], Visit] = OrderedDict()
+        self._lock = threading.RLock()
 
-    def of(self, key: str) -> Visit:
-        """The visit of this page, begun if it is new."""
-        with self._lock:
-            if key not in self._visits:
-                self._visits[key] = Visit(self._settings, self._workspace, self._shelf)
-            self._visits.move_to_end(key)
-            while len(self._visits) > MOST_VISITS:
-                self._visits.popitem(last=False)
-            return self._visits[key]
+    def begin(self, visitor: str) -> Visit:
+        """A new conversation."""
+        return self._hold(visitor, self._make(new_token()))
 
-    def leave(self, key: str) -> None:
-        """Free everything that this page held."""
+    def of(self, visitor: str | None, name: str | None) -> Visit | None:
+        """This visitor's conversation of that name, from memory or from the archive; None where there is none."""
+        if visitor is None or name is None:
+            return None
         with self._lock:
-            self._visits.pop(key, None)
+            visit = self._visits.get((visitor, name))
+            if visit is None and self.archive.knows(visitor, name):
+                visit = self._recall(visitor, name)
+            return visit and self._hold(visitor, visit)
+
+    def latest(self, visitor: str) -> Visit | None:
+        """The conversation that this visitor had last."""
+        kept = self.archive.list(visitor)
+        return self.of(visitor, kept[0]["id"]) if kept else None
+
+    def keep(self, visitor: str, visit: Visit) -> None:
+        """Write a conversation to the archive, once something was said or found in it."""
+        title = visit.transcript.title
+        if not title and not any(board.layers or board.regions for board in visit.boards.values()):
+            return
+        transcript, session = visit.transcript, visit.session
+        said = {
+            "messages": transcript.messages,
+            "suggestions": list(transcript.suggestions),
+            "said": visit.conversation.dump(),
+            "slide": visit.slide,
+            "counts": [session.layer_count, session.region_count],
+        }
+        meta = {"title": title or "Untitled", "slide": visit.slide, "updated": time.time()}
+        with self._lock:
+            self.archive.write(visitor, visit.name, meta, said, visit.boards)
+
+    def forget(self, visitor: str, name: str) -> None:
+        """Remove a conversation for good."""
+        with self._lock:
+            self._visits.pop((visitor, name), None)
+            self.archive.remove(visitor, name)
 
     def __len__(self) -> int:
-        """Number of open pages."""
+        """Number of visits in memory."""
         return len(self._visits)
+
+    def _make(self, name: str) -> Visit:
+        return Visit(name, self._settings, self._workspace, self._shelf)
+
+    def _hold(self, visitor: str, visit: Visit) -> Visit:
+        with self._lock:
+            self._visits[visitor, visit.name] = visit
+            self._visits.move_to_end((visitor, visit.name))
+            while len(self._visits) > MOST_VISITS:
+                self._visits.popitem(last=False)
+        return visit
+
+    def _recall(self, visitor: str, name: str) -> Visit:
+        said, boards = self.archive.read(visitor, name)
+        visit = self._make(name)
+        visit.boards = boards
+        visit.session.layer_count, visit.session.region_count = said["counts"]
+        if said["slide"]:
+            try:
+                visit.open(said["slide"])
+            except (SlideError, ModelUnavailable) as error:
+                log.warning("%s", error)  # the slide left the workspace; what was said can still be read
+        visit.transcript.messages = said["messages"]
+        visit.transcript.suggestions = tuple(said["suggestions"])
+        visit.conversation.restore(said["said"])
+        return visit

@@ -1,0 +1,125 @@
+"""Numbers about the spots of a visit's slide: genes of a region, a spot, the two-dimensional map, clusters."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Body, HTTPException, Request
+from numpy.typing import NDArray
+
+from tools import genes as gene_tools
+from tools.annotations import laid_over, read_outlines
+from tools.clusters import cluster_spots
+from tools.prepared import PreparedSlide
+from tools.spot_genes import standing_out
+from tools.umap import embed_2d
+from viewer import overlay
+from viewer.api.shared import Desk, held, told
+from viewer.visits import Visit
+
+MOST_GENES = 200
+LARGEST_GEOJSON = 50_000_000
+
+
+def router(desk: Desk) -> APIRouter:
+    """Routes below /sw/visits/{name}."""
+    routes = APIRouter(prefix="/sw/visits/{name}")
+    maps = _Once()
+
+    @routes.get("/markers")
+    def markers(name: str, region: str, request: Request, versus: str = "rest") -> list[dict[str, Any]]:
+        """Genes that set a region apart from the rest or from another region."""
+        visit = desk.visit(request, name)
+        slide = desk.prepared(visit)
+        with told():
+            against = None if versus == "rest" else _rows(visit, versus)
+            found = gene_tools.top_genes(slide.adata, _rows(visit, region), against, MOST_GENES)
+        return [{key: _plain(value) for key, value in asdict(stat).items()} for stat in found]
+
+    @routes.get("/spots/{row}")
+    def spot(name: str, row: int, request: Request) -> dict[str, Any]:
+        """The genes that stand out at one spot."""
+        slide = desk.prepared(desk.visit(request, name))
+        if not 0 <= row < len(slide.spots):
+            raise HTTPException(404, "There is no such spot.")
+        return {"genes": [{"gene": gene, "z": z} for gene, z in standing_out(slide.adata, row)]}
+
+    @routes.get("/genes/{gene}")
+    def gene(name: str, gene: str, request: Request) -> dict[str, Any]:
+        """Expression of one gene in every spot, and how well it is predicted."""
+        slide = desk.prepared(desk.visit(request, name))
+        with told():
+            symbol, values = gene_tools.gene_values(slide.adata, gene)
+        known = slide.adata.var["reliability"].get(symbol) if "reliability" in slide.adata.var else None
+        return {"gene": symbol, "values": overlay.pack(values, "<f4"), "reliability": _plain(known)}
+
+    @routes.get("/embedding")
+    def embedding(name: str, request: Request) -> dict[str, Any]:
+        """Spots laid out in two dimensions by likeness of their transcriptome."""
+        slide = desk.prepared(desk.visit(request, name))
+        xy = maps.get(slide, lambda: embed_2d(np.asarray(slide.adata.obsm["X_joint"], np.float32)))
+        return {"xy": overlay.pack(xy, "<f4")}
+
+    @routes.post("/clusters")
+    def clusters(name: str, n: Annotated[int | None, Body(embed=True)], request: Request) -> dict[str, Any]:
+        """Spots in groups of like transcriptome, as a layer of categories with a caption each."""
+        visit = desk.visit(request, name)
+        slide = desk.prepared(visit)
+        with held(visit):
+            found = cluster_spots(slide, n=n)
+            labels = tuple(f"{cluster.id}: {cluster.caption}" for cluster in found.clusters)
+            title = f"{len(labels)} clusters"
+            layer = visit.session.add_layer(title, "category", found.labels.astype(np.float32), labels)
+            visit.board.bring_layer(layer)
+        return desk.changed(request, visit)
+
+    @routes.post("/annotations")
+    async def annotations(name: str, request: Request) -> dict[str, Any]:
+        """Outlines drawn elsewhere, from a GeoJSON file."""
+        visit = desk.visit(request, name)
+        slide = desk.prepared(visit)
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST_GEOJSON:
+                raise HTTPException(413, "This file is larger than 50 MB; annotations are smaller.")
+        with held(visit):
+            found = laid_over(read_outlines(body), slide.spots)
+            for region in visit.session.add_regions(found):
+                visit.board.draw_region(region)
+        return desk.changed(request, visit)
+
+    return routes
+
+
+class _Once:
+    """Something slow that is computed once per slide, however many ask for it meanwhile."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: dict[str, NDArray[np.float32]] = {}
+
+    def get(self, slide: PreparedSlide, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """What was made for this slide, or is made now."""
+        key = overlay.spots_key(slide.name, slide.spots)
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = make()
+            return self._made[key]
+
+
+def _rows(visit: Visit, region: str) -> NDArray[np.int64]:
+    """Spots of a region, of several with commas between, or of those of the same words."""
+    found = [known.spots for known in visit.board.regions.values() if known.id in region.split(",")]
+    if not found:
+        raise HTTPException(404, "There is no such region.")
+    return np.unique(np.concatenate(found))
+
+
+def _plain(value: Any) -> Any:
+    """NaN and NumPy numbers as JSON has them."""
+    if value is None or isinstance(value, str):
+        return value
+    return None if np.isnan(value) else float(value)
