@@ -14,7 +14,15 @@ from models.protocols import F32
 from models.starter_joint import Z_LIMIT, StarterJoint, plain
 from models.training.joint import JointFit, fit_joint, knowledge_basis
 from models.training.metrics import auroc
-from models.training.signatures import contrast_signatures, gene_space, standardised_profiles, unit
+from models.training.signatures import (
+    class_profiles,
+    contrast_signatures,
+    gene_space,
+    profile_contrasts,
+    standardised_profiles,
+    unit,
+)
+from models.training.targets import CLASSES
 from tools.datasets import her2st, knowledge
 from tools.datasets.sections import Section, log1p_cp10k
 
@@ -27,6 +35,17 @@ SOURCE_WEIGHT = {
 }  # fmt: skip
 MARKER_SOURCES = ("concept", "accordion", "c8", "hra")
 GO_SIZE = (15, 200)
+# Concepts of immune cells with the classes of reference profiles that are of their kind. What sets a class apart from
+# all others finds infiltrates that marker lists miss where expression is inferred: there, genes move in programmes.
+LYMPHOCYTES = ("T-cells", "B-cells", "Plasma Cells")
+IMMUNE_CLASSES: dict[str, tuple[str, ...]] = {
+    "immune cells": (*LYMPHOCYTES, "Myeloid"), "immune infiltrate": (*LYMPHOCYTES, "Myeloid"),
+    "lymphocytes": ("T-cells",), "T cells": ("T-cells",), "CD8 T cells": ("T-cells",), "CD4 T cells": ("T-cells",),
+    "regulatory T cells": ("T-cells",), "exhausted T cells": ("T-cells",), "B cells": ("B-cells",),
+    "tertiary lymphoid structure": ("B-cells",), "plasma cells": ("Plasma Cells",), "macrophages": ("Myeloid",),
+    "monocytes": ("Myeloid",), "dendritic cells": ("Myeloid",), "Langerhans cells": ("Myeloid",),
+}  # fmt: skip
+PROFILE_SHARE = 0.5  # of a class's contrast beside the markers' signature
 QUERIES = (
     "invasive cancer", "cancer in situ", "connective tissue", "adipose tissue", "immune infiltrate", "breast glands",
 )  # fmt: skip
@@ -96,10 +115,13 @@ def gather(data: Path, seed: int) -> Material:
     signatures = np.concatenate([space.signatures([term.weights for term in terms]), unit(profiles_z)])
     vocabulary = _vocabulary(terms, profiles)
     expression = [aligned(section, genes) for section in sections]
-    spread = np.sqrt(np.mean([x.var(axis=0) for x in expression], axis=0))
+    gene_scale = np.sqrt(np.mean([x.var(axis=0) for x in expression], axis=0)) + SCALE_FLOOR
+    by_class = class_profiles(profiles.x, profiles.cell_type, profiles.study, CLASSES)
+    at_genes = {name: profile[[column[gene] for gene in genes]] for name, profile in by_class.items()}
+    _add_classes(signatures, terms, profile_contrasts(at_genes, gene_scale))
     return Material(
         genes=genes,
-        gene_scale=(spread + SCALE_FLOOR).astype(np.float32),
+        gene_scale=gene_scale.astype(np.float32),
         gene_mean=np.mean([x.mean(axis=0) for x in expression], axis=0).astype(np.float32),
         terms=terms,
         signatures=signatures,
@@ -209,6 +231,15 @@ def _vocabulary(terms: list[knowledge.Term], profiles: knowledge.Profiles) -> Vo
         [text for text, *_ in entries], np.array([row for _, row, *_ in entries]),
         np.array([weight for *_, weight, _ in entries], np.float32), kept,
     )  # fmt: skip
+
+
+def _add_classes(signatures: F32, terms: list[knowledge.Term], contrasts: dict[str, F32]) -> None:
+    """Lean the signatures of immune concepts, in place, towards the contrasts (g,) of their classes."""
+    for row, term in enumerate(terms):
+        classes = IMMUNE_CLASSES.get(term.texts[0], ()) if term.source == "concept" else ()
+        if classes:
+            contrast = unit(np.sum([contrasts[name] for name in classes], axis=0)[None])[0]
+            signatures[row] = unit((signatures[row] + PROFILE_SHARE * contrast)[None])[0]
 
 
 def _with_regions(material: Material, train: set[str]) -> tuple[F32, F32]:

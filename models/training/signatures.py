@@ -36,6 +36,16 @@ def class_profiles(
     return profiles
 
 
+def profile_contrasts(profiles: Mapping[str, F32], gene_scale: F32) -> dict[str, F32]:
+    """Class profiles (g,) in counts per 10,000 -> what sets each apart, unit rows (g,).
+
+    The log profile minus the mean log profile over all classes, in units of `gene_scale` (g,).
+    """
+    logs = np.log1p(np.stack(list(profiles.values())))
+    apart = unit((logs - logs.mean(axis=0)) / gene_scale)
+    return dict(zip(profiles, apart, strict=True))
+
+
 def _mean_where_known(x: F32) -> F32:
     if not len(x):
         return np.zeros(0, np.float32)

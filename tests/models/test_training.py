@@ -10,7 +10,7 @@ from models.training import finetune
 from models.training.augment import draw_look, restain, turn, with_look
 from models.training.metrics import auroc, pearson_per_gene
 from models.training.projection import fit_projection
-from models.training.signatures import contrast_signatures, gene_space, unit
+from models.training.signatures import contrast_signatures, gene_space, profile_contrasts, unit
 from models.training.targets import cells_of_nuclei, fit_programmes, mixture_expression
 
 
@@ -55,6 +55,19 @@ def test_nuclei_keep_their_number():
     counts = np.array([[1.0, 2.0, 3.0, 4.0]], np.float32)
     cells = cells_of_nuclei(counts, ("other", "inflammatory", "epithelial", "spindle"))
     assert sum(float(c[0]) for c in cells.values()) == pytest.approx(9.0)
+
+
+def test_a_profile_contrast_points_at_what_only_that_class_expresses():
+    profiles = {
+        "a": np.array([9.0, 5.0, 0.0], np.float32),
+        "b": np.array([0.0, 5.0, 9.0], np.float32),
+        "c": np.array([0.0, 5.0, 0.0], np.float32),
+    }
+    found = profile_contrasts(profiles, np.ones(3, np.float32))
+    assert list(found) == ["a", "b", "c"]
+    assert found["a"].argmax() == 0 and found["b"].argmax() == 2
+    assert np.allclose([row[1] for row in found.values()], 0)
+    assert np.allclose([np.linalg.norm(row) for row in found.values()], 1)
 
 
 def test_signatures_are_unit_and_spread_to_genes_that_vary_together():
