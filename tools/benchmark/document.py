@@ -23,6 +23,7 @@ from tools.umap import embed_2d
 
 MOST_MAPS = 12  # samples whose maps the report holds
 NOT_MAPPED = "chance"
+MAPS = "Every class beside the label; the other samples are in report.html."
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def document(results: Results, roads: Roads, seed: int) -> Document:
     )
     lead = (
         f"Definition: **{tables.definition(config)}**. Data: {config.source or 'given by the user'}. "
-        f"{len(results.samples)} samples of {len({s.patient for s in results.samples})} patients. "
+        f"Samples: {len(results.samples)}, patients: {len({s.patient for s in results.samples})}. "
         + (f"Weights that had not seen the patient: {held}." if held else "Weights: as shipped.")
     )
     caveats = list(config.notes)
@@ -160,6 +161,7 @@ def _pictures(
     mapped = [sample for sample in results.samples if key in sample.truths and sample.slide is not None]
     if config.definition == "spots":
         section.add("heading", "Maps" if mapped else "")
+        section.add("text", MAPS if len(mapped) > 1 else "")
         for sample in mapped[:MOST_MAPS]:
             scores = {
                 part.scorer: results.scored[key, part.scorer, sample.name].kinds()[part.kind]
@@ -168,7 +170,7 @@ def _pictures(
             }
             data = maps_png(sample.l0_xy, sample.truths[key].words, classes, scores)
             alt = f"{sample.name}: label (orange; grey others, white left out), then each scorer from low to high"
-            section.add("image", Picture(f"maps_{key}_{sample.name}.png", alt, data, beside=False))
+            section.add("image", Picture(f"maps_{key}_{sample.name}.png", alt, data, beside=sample is mapped[0]))
 
 
 def _umap_panels(key: str, results: Results, roads: Roads, seed: int) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class Colour:
 
     samples: Sequence[Sample]
     tile_um: float
-    name: str = "colour statistics (supervised on other patients)"
+    name: str = "colour statistics (supervised on others)"
     role: Role = "floor"
     _features: dict[str, F64] = field(default_factory=dict)
 

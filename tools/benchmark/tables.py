@@ -9,7 +9,7 @@ from tools.benchmark.evaluate import Judged
 from tools.benchmark.expression_quality import Quality
 from tools.benchmark.metrics import Mean, mean_sem
 from tools.benchmark.patches import PatchRow
-from tools.benchmark.summary import MACRO, Difference, Summary, summaries
+from tools.benchmark.summary import MACRO, WEIGHTED, Difference, Summary, summaries
 
 Row = dict[str, Any]
 SEEN = " (seen in training)"
@@ -42,12 +42,13 @@ def paper_table(judged: Sequence[Judged], config: Config) -> str:
     for part in judged:
         rows.append([f"**{named(part)}**" if part.role == "model" else named(part)])
         rows[-1] += [cell(column.mean) for column in summaries(part, config) if _shown(column, config)]
-    columns = [column.column for column in summaries(judged[0], config) if _shown(column, config)]
-    return markdown(["AUROC, mean (SEM)", *columns], rows)
+    columns = [column for column in summaries(judged[0], config) if _shown(column, config)]
+    rows.append(["judged in so many", *(str(column.mean.n) for column in columns)])
+    return markdown(["AUROC, mean (SEM)", *(column.column for column in columns)], rows)
 
 
 def _shown(column: Summary, config: Config) -> bool:
-    return config.definition == "spots" or column.column in (MACRO,) or column.column != "Overall weighted"
+    return config.definition == "spots" or column.column != WEIGHTED
 
 
 def support_table(judged: Judged) -> str:
@@ -94,8 +95,8 @@ def kind_table(judged: Sequence[Judged], config: Config) -> str:
     for part in judged:
         if part.role != "floor":
             by_name = {column.column: column.mean for column in summaries(part, config)}
-            rows.append([part.scorer, part.kind, cell(by_name["Overall weighted"]), cell(by_name[MACRO])])
-    return markdown(["scorer", "kind of score", "Overall weighted", MACRO], rows)
+            rows.append([part.scorer, part.kind, cell(by_name[WEIGHTED]), cell(by_name[MACRO])])
+    return markdown(["scorer", "kind of score", WEIGHTED, MACRO], rows)
 
 
 def patch_markdown(rows: Sequence[PatchRow]) -> str:
