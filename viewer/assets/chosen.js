@@ -21,13 +21,13 @@ export class Chosen {
     });
     fill(this.element,
       h("div", { class: "sw-chosen-head" }, h("span", { class: "sw-id" }, id), name, h("span", { class: "sw-soft" }, `${count(region.rows.length, "spot")} · ${region.area}`),
+        iconButton("target", "Go to the region", () => this.page.left.flyToRegions([id])),
+        iconButton("trash", "Remove the region", () => store.act("DELETE", `regions/${id}`)),
         iconButton("close", "Let go of the region", () => store.act("POST", "focus", { region: null }))),
       h("div", { class: "sw-chosen-acts" },
         this.button("Describe this", () => this.page.ask(`Describe ${id}`)),
-        this.button("Genes here against the rest", () => { this.page.drawer.open("genes", { region: id }); }),
-        this.button("Find similar tissue", () => this.page.ask(`Find tissue similar to ${id}`)),
-        this.button("Go there", () => this.page.left.flyToRegions([id])),
-        iconButton("trash", "Remove the region", () => store.act("DELETE", `regions/${id}`))));
+        this.button("Genes against the rest", () => { this.page.drawer.open("genes", { region: id }); }),
+        this.button("Similar tissue", () => this.page.ask(`Find tissue similar to ${id}`))));
   }
 
   button(words, onclick) {

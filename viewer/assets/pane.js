@@ -141,8 +141,15 @@ export class Pane {
     // Air around, but none outside the slide.
     const [left, top] = [Math.max(x0 - air, 0), Math.max(y0 - air, 0)];
     const [right, bottom] = [Math.min(x1 + air, size.x), Math.min(y1 + air, size.y)];
-    const rect = this.viewer.viewport.imageToViewportRectangle(left, top, right - left, bottom - top);
-    this.viewer.viewport.fitBoundsWithConstraints(rect);
+    const width = (right - left) / (1 - this.covered()); // what a panel covers stays free
+    const rect = this.viewer.viewport.imageToViewportRectangle(right - width, top, width, bottom - top);
+    this.viewer.viewport.fitBounds(rect);
+  }
+
+  // Share of the view's width that an open panel covers.
+  covered() {
+    const panel = this.element.parentElement.querySelector(".sw-drawer");
+    return panel.hidden ? 0 : Math.min(0.6, (panel.offsetLeft + panel.offsetWidth) / this.element.offsetWidth);
   }
 
   flyToRegions(ids) {

@@ -14,7 +14,7 @@ export function layers(body, page) {
   return {
     update(state) {
       form.hidden = !state.slide.prepared;
-      const rows = [...state.layers].reverse().map((layer) => row(layer, state));
+      const rows = [...state.layers].reverse().map((layer) => row(layer, state, page));
       fill(list, rows.length ? rows : h("li", { class: "sw-hint" }, "No map yet. What you ask for is listed here, to be shown again, named, compared or removed."));
     },
   };
@@ -30,10 +30,13 @@ async function make(words, minus) {
   if (await mapWords(words.value, minus.value.trim())) words.value = minus.value = "";
 }
 
-function row(layer, state) {
+function row(layer, state, page) {
   const shown = state.left === layer.id;
   const second = state.right === layer.id;
-  const views = (left, right) => store.act("POST", "views", { left, right });
+  const views = (left, right) => {
+    if (right && !state.right) page.drawer.close(); // two views need the room
+    return store.act("POST", "views", { left, right });
+  };
   const name = h("input", {
     class: "sw-name", value: layer.title, maxlength: 120, "aria-label": `Name of layer ${layer.id}`,
     onchange: (event) => event.target.value.trim() && store.act("PATCH", `layers/${layer.id}`, { title: event.target.value.trim() }),
@@ -42,7 +45,7 @@ function row(layer, state) {
   return h("li", { class: shown || second ? "sw-row sw-on" : "sw-row" },
     iconButton(shown ? "eye" : "shut", shown ? `Hide ${layer.title}` : `Show ${layer.title}`, () => views(shown ? null : layer.id, second ? null : state.right), { "aria-pressed": String(shown) }),
     name, h("span", { class: "sw-tag" }, KIND[layer.kind]),
-    iconButton("split", second ? "End the comparison" : `Compare: show ${layer.title} in a second view`, () => views(shown && !second ? null : state.left, second ? null : layer.id), { "aria-pressed": String(second) }),
+    iconButton("split", second ? "End the comparison" : `Compare: show ${layer.title} in a second view`, () => views(shown && !second ? null : state.left, second ? null : layer.id), { "aria-pressed": String(second), class: "sw-icon sw-compare" }),
     iconButton("close", `Remove ${layer.title}`, () => store.act("DELETE", `layers/${layer.id}`)));
 }
 
