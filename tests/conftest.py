@@ -14,6 +14,21 @@ apply_environment()
 DEMO = Path(__file__).parent.parent / "demo" / "cmu_small_region.svs"
 
 
+BESIDE = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--data", type=Path, default=BESIDE, help="public data, for the tests on real spots and slides")
+
+
+@pytest.fixture(scope="session")
+def data_folder(request: pytest.FixtureRequest) -> Path:
+    folder: Path = request.config.getoption("--data")
+    if not folder.is_dir():
+        pytest.skip("needs public data: pytest --data DATA")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def he_png(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_he_png(tmp_path_factory.mktemp("slides") / "tissue.png")

@@ -144,6 +144,7 @@ def _object(kind: Any, *_rest: Any) -> Any:
 
 KNOWN: dict[str, Any] = {
     "collections.OrderedDict": Entries,
+    "collections.defaultdict": Function(lambda *_: Entries()),
     "builtins.dict": dict,
     "builtins.list": list,
     "builtins.set": set,
