@@ -73,7 +73,7 @@ def test_tables(tmp_path: Path, name: str, separator: str) -> None:
     assert found.words.tolist() == ["d", "c", "b", "a"]
     with pytest.raises(ToolError, match="no column 'x'"):
         read_labels(LabelSource(csv=name, column="x"), tmp_path, "s", XY, IDS)
-    with pytest.raises(ToolError, match="expected other.csv"):
+    with pytest.raises(ToolError, match=r"expected other\.csv"):
         read_labels(LabelSource(csv="other.csv"), tmp_path, "s", XY, IDS)
 
 
