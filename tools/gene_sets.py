@@ -43,12 +43,17 @@ def named_sets() -> dict[str, tuple[str, ...]]:
     return {name: tuple(entry["genes"]) for name, entry in _table().items()}
 
 
+def set_names() -> dict[str, str]:
+    """Every name under which a set is known, with the name under which it stands."""
+    names = {other: name for name, entry in _table().items() for other in entry["names"]}
+    return names | {name: name for name in _table()}
+
+
 def find_set(name: str) -> tuple[str, tuple[str, ...], str]:
     """(name, genes, source) of the set called `name`. Raises ToolError with the known names."""
     wanted = re.sub(r"\b(?:the|gene|genes|set|signature|score|programme|program|pathway)\b", " ", name.lower())
     wanted = " ".join(wanted.split())
-    by_name = {key: key for key in _table()}
-    by_name |= {other: key for key, entry in _table().items() for other in entry["names"]}
+    by_name = set_names()
     found = by_name.get(wanted) or by_name.get(wanted.removesuffix("s"))
     if found is None:
         near = difflib.get_close_matches(wanted, list(by_name), n=3, cutoff=0.7)

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from agent.offline.history import Done
 from agent.offline.plan import Plan
 
-_EXAMPLES = ("where is the epidermis, and which genes mark it?", "show me COL1A1", "collagen minus immune cells")
+_EXAMPLES = ("where is the epidermis, and which genes mark it?", "show me COL1A1", "cluster the spots")
 ABILITIES = (
-    "I look at the open slide for you. I can show where a cell type, tissue or process lies and measure it, map a "
-    "gene, list the genes that set a region apart from the rest or from another region, subtract one phrase from "
-    "another, describe the slide, lay another grid of spots and infer expression again, and open other slides."
+    "I look at the open slide for you. I can show where a cell type, tissue or process lies, measure it and zoom in; "
+    "map a gene or a gene set; list the genes that set a region apart, describe it, and compare it with another; say "
+    "how far things are from each other; cluster the spots or give them labels; find similar spots and search "
+    "all slides; and save what you see (QuPath, CSV, h5ad, a figure, a report)."
 )
 MEDICAL = (
     "I do not give a diagnosis, a grade, a prognosis or advice on treatment; I can show where tissues and cell types "
     "lie, measure them, and list their genes."
 )
-NOT_YET = (
-    "That I cannot do yet: exporting, clustering, distances, correlations, counting cells and searching across "
-    "slides are still to come. Today I outline and measure regions, rank spots, map genes and list marker genes."
+NOT_POSSIBLE = (
+    "That I cannot do: a spot holds many cells and its expression is a mean, so I count no cells or nuclei, and I "
+    "neither correlate genes, write PDFs nor undo. I can measure areas, label spots, and compare regions instead."
 )
 OUT_OF_SCOPE = "That is outside of what I do: I only talk about the slides that are open here."
 METHOD = (
@@ -55,13 +56,14 @@ def compose(plan: Plan, done: Sequence[Done], said: str) -> str:
             findings.append(call.words.splitlines()[0])
             continue
         finding, caveat = _parts(call.words)
+        finding = _in_a_sentence(finding)
         findings.append(_about(plan, finding) if call.step.tool == "describe_slide" else finding)
         caveats += [line for line in caveat if line not in caveats]
     if plan.topic != "result":
         opening.append(METHOD if plan.topic == "method" else TRUST)
     closing = [_without_repetition(line, caveats) for line in caveats if line not in said]
-    if plan.kind == "not_yet":
-        closing.append(NOT_YET)
+    if plan.kind == "not_possible":
+        closing.append(NOT_POSSIBLE)
     findings, closing = [part for part in findings if part], [part for part in closing if part]
     text = "\n\n".join([*opening, *findings, *closing]).strip()
     text = re.sub(r"(^- .*\n)(?!- |\n)", r"\1\n", text, flags=re.M)  # Markdown would add the next line to the list
@@ -85,8 +87,8 @@ def _reply(plan: Plan) -> str:
         return f"{ABILITIES} For example: {asked}"
     if plan.kind == "medical":
         return f"{MEDICAL} For example: {asked}"
-    if plan.kind == "not_yet":
-        return f"{NOT_YET} For example: {asked}"
+    if plan.kind == "not_possible":
+        return f"{NOT_POSSIBLE} For example: {asked}"
     if plan.kind == "out_of_scope":
         return f"{OUT_OF_SCOPE} You can ask, for example: {asked}"
     return f"I did not understand that. You can ask, for example: {asked}"
@@ -97,6 +99,22 @@ def _parts(words: str) -> tuple[str, list[str]]:
     lines = words.splitlines()
     caveats = [line for line in lines if line.startswith(("Basis:", "Note:"))]
     return "\n".join(line for line in lines if line not in caveats), caveats
+
+
+_GENE_LINE = re.compile(r"^- (\S+): (log2FC .+)$", re.M)
+_SPELT_OUT = 3  # genes whose figures are said; the table that the page shows has them all
+
+
+def _in_a_sentence(finding: str) -> str:
+    """A finding whose list of genes is put into a sentence: figures of the first, names of the rest."""
+    genes = _GENE_LINE.findall(finding)
+    if not genes:
+        return finding
+    first = "; ".join(f"{gene} ({figures})" for gene, figures in genes[:_SPELT_OUT])
+    rest = ", ".join(gene for gene, _ in genes[_SPELT_OUT:])
+    sentence = f"{first}{f'; then {rest}' if rest else ''}."
+    before, _, after = _GENE_LINE.sub("\0", finding).partition("\0")
+    return f"{before.rstrip()} {sentence}{after.replace(chr(0), '').rstrip()}"
 
 
 def _about(plan: Plan, finding: str) -> str:

@@ -114,7 +114,12 @@ def _resolved(step: Step, results: dict[int, Done]) -> Step | None:
     for key, value in args.items():
         if isinstance(value, FromStep):
             source = results.get(value.step)
-            if source is None or source.failed or not source.regions:
+            if source is None or source.failed:
                 return None
-            args[key] = value.prefix + region_ids(source.regions)
+            if source.regions:
+                args[key] = value.prefix + region_ids(source.regions)
+            elif "does not separate from chance" in source.words:  # not outlined, but it can still be asked about
+                args[key] = value.prefix + str(source.step.args["query"])
+            else:
+                return None
     return Step(step.tool, args)

@@ -7,7 +7,7 @@ from agent.offline.lexicon import pattern, read_data
 _BY_WORDING = (
     ("genes", "top_genes"),
     ("minus", "rank_spots"),
-    ("compare", "top_genes"),
+    ("compare", "compare_regions"),
     ("rank", "rank_spots"),
     ("measure", "measure"),
     ("where", "highlight_region"),

@@ -81,9 +81,17 @@ def _after(focus: Focus, call: Done) -> Focus:
         return focus
     if call.step.tool == "highlight_region":
         query = str(args.get("query") or focus.query)
-        return replace(focus, regions=call.regions or focus.regions, query=query, region_arg="")
-    if call.step.tool == "top_genes":
+        if args.get("query") and not call.regions:  # held back: later questions are about the words
+            return replace(focus, regions=(), query=query, region_arg=query, queries=(*focus.queries, query))
+        return replace(
+            focus, regions=call.regions or focus.regions, query=query, region_arg="", queries=(*focus.queries, query)
+        )
+    if call.step.tool in ("top_genes", "describe_region", "view_region", "similar_spots"):
         return replace(focus, region_arg=str(args["region"]), regions=call.regions or focus.regions)
+    if call.step.tool in ("compare_regions", "spatial_relation"):
+        return replace(focus, region_arg=str(args["region_a"]))
+    if call.step.tool in ("cluster_spots", "annotate_spots", "score_gene_set"):
+        return replace(focus, regions=(), region_arg="")
     if call.step.tool == "rank_spots":
         return replace(focus, query=str(args["query"]), regions=(), region_arg="")
     if call.step.tool == "show_gene":

@@ -91,7 +91,8 @@ def correct(word: str) -> str:
 
 
 def _is_form_of_known(lower: str) -> bool:
-    known = _known_words()
+    lexicon = read_data("lexicon.json")
+    known = frozenset([*lexicon["terms"], *lexicon["words"]])
     stems = (lower.removesuffix(ending) for ending in ("s", "es", "ed", "ing", "al", "ic", "ly", "er", "d"))
     return any(stem in known or stem + "e" in known for stem in stems if stem != lower)
 
@@ -103,12 +104,41 @@ def correct_all(text: str) -> str:
 
 def translate(text: str) -> str:
     """`text` with abbreviations and common German and French phrases in English."""
-    lexicon = read_data("lexicon.json")
-    for source, target in (*lexicon["frames"].items(), *lexicon["phrases"].items()):
+    lexicon, language = read_data("lexicon.json"), _language(text)
+    for source, target in (*_longest_first(lexicon["frames"]), *lexicon["phrases"].items()):
         if source == "nk":
             continue
-        text = re.sub(rf"(?<![\w-]){re.escape(source)}(?![\w-])", target, text, flags=re.I)
-    return text
+        text = _replaced(text, source, target)
+    return _function_words(text, language) if language else text
+
+
+def _longest_first(table: dict[str, str]) -> list[tuple[str, str]]:
+    return sorted(table.items(), key=lambda pair: -len(pair[0]))
+
+
+def _replaced(text: str, source: str, target: str) -> str:
+    return re.sub(rf"(?<![\w-]){re.escape(source)}(?![\w-])", target, text, flags=re.I)
+
+
+_ELIDED = re.compile(r"\b[ld]'(?=\w{3})", re.I)
+
+
+def _language(text: str) -> str | None:
+    """The language other than English that two small words of a text betray."""
+    found = re.findall(r"[^\W\d_]+", text.lower())
+    for name, table in read_data("lexicon.json")["function_words"].items():
+        elided = name == "french" and _ELIDED.search(text) is not None
+        if sum(word in table["markers"] for word in found) + elided >= 2:
+            return str(name)
+    return None
+
+
+def _function_words(text: str, language: str) -> str:
+    """Small words of a German or French sentence in English."""
+    text = _ELIDED.sub("the ", text)
+    for source, target in read_data("lexicon.json")["function_words"][language]["words"].items():
+        text = _replaced(text, source, target)
+    return " ".join(text.split())
 
 
 @cache

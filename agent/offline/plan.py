@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-ReplyKind = Literal["tools", "greeting", "thanks", "abilities", "medical", "not_yet", "out_of_scope", "unclear"]
+ReplyKind = Literal["tools", "greeting", "thanks", "abilities", "medical", "not_possible", "out_of_scope", "unclear"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Focus:
 
     `regions` ids of the regions shown last, largest first (or a FromStep for those that this plan will show);
     `region_arg` the words or id that were last passed as a region; `last_steps` the steps of the turn before;
-    `slide` the slide that was opened in this conversation, as it was named.
+    `slide` the slide that was opened in this conversation, as it was named; `queries` what was outlined, oldest first.
     """
 
     regions: tuple[str, ...] | FromStep = ()
@@ -53,3 +53,4 @@ class Focus:
     genes: tuple[str, ...] = ()
     last_steps: tuple[Step, ...] = ()
     slide: str = ""
+    queries: tuple[str, ...] = ()

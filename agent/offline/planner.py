@@ -3,9 +3,9 @@
 import re
 from dataclasses import replace
 
-from agent.offline import grammar, slots
+from agent.offline import grammar, slots, whole_steps
 from agent.offline.classifier import Guess, IntentClassifier, TextEmbedder
-from agent.offline.lexicon import correct_all, genes_in, names_tissue, translate
+from agent.offline.lexicon import correct_all, genes_in, names_tissue, pattern, translate
 from agent.offline.plan import Focus, FromStep, Plan, ReplyKind, Step
 from agent.offline.steps import fill, repeat
 
@@ -14,7 +14,7 @@ _REPLIES: dict[str, ReplyKind] = {
     "thanks": "thanks",
     "about_abilities": "abilities",
     "medical_advice": "medical",
-    "not_yet": "not_yet",
+    "not_possible": "not_possible",
     "out_of_scope": "out_of_scope",
 }
 MARGIN, SIMILARITY, POLITE = 0.2, 0.45, 0.8
@@ -34,8 +34,12 @@ class Planner:
         text, corrections = _read(message)
         steps: list[Step] = []
         found: list[Plan] = []
-        for clause in grammar.clauses(text)[:6]:
-            part = self._clause(clause, focus, len(steps))
+        for clause in _with_scopes(grammar.clauses(text))[:6]:
+            pointed = self._points_at(clause, focus)
+            if pointed and clause != text.strip(" ?.!"):
+                focus = replace(focus, region_arg=pointed)
+                continue
+            part = self._clause(clause, focus, tuple(steps))
             found.append(part)
             steps += part.steps
             focus = _moved(focus, part.steps, len(steps) - len(part.steps))
@@ -43,16 +47,16 @@ class Planner:
             first = next((part for part in found if part.kind == "medical"), found[0] if found else self._unclear(text))
             return replace(first, corrections=corrections)
         topic = next((part.topic for part in found if part.topic != "result"), found[0].topic)
-        refused = [part.kind for part in found if part.kind in ("medical", "not_yet")]
+        refused = [part.kind for part in found if part.kind in ("medical", "not_possible")]
         return Plan(
             kind=refused[0] if refused else "tools", steps=_without_repeats(steps), topic=topic, corrections=corrections
         )
 
-    def _clause(self, clause: str, focus: Focus, done: int) -> Plan:
+    def _clause(self, clause: str, focus: Focus, earlier: tuple[Step, ...]) -> Plan:
         genes, masked = genes_in(clause)
         rest = grammar.elliptic(clause)
-        if rest and focus.last_steps and done == 0:
-            again = repeat(slots.phrase(rest), genes, focus)
+        if rest and focus.last_steps and not earlier:
+            again = repeat(rest, genes, focus)
             if again:
                 return Plan(steps=again)
         gives_mpp = focus.slide and slots.pixel_size(clause)[0] is not None
@@ -62,9 +66,17 @@ class Planner:
             intent = self._settle(guess, masked)
             if intent is None:
                 return Plan(kind="unclear", examples=guess.nearest)
+        if intent == "describe_slide" and pattern("slots", "describe_it").search(clause) and _has_region(focus):
+            intent = "describe_region"
         if intent in _REPLIES:
             return Plan(kind=_REPLIES[intent])
-        return fill(intent, clause, masked, genes, focus, done) or self._unclear(clause)
+        return fill(intent, clause, masked, genes, focus, earlier) or self._unclear(clause)
+
+    def _points_at(self, clause: str, focus: Focus) -> str | None:
+        """The region that "what about the second one" turns to before it is asked about."""
+        rest = grammar.elliptic(clause)
+        found = slots.ordinal(rest, focus) if rest else None
+        return found if isinstance(found, str) else None
 
     def _settle(self, guess: Guess, masked: str) -> str | None:
         """The guess when it is clear; a tissue named without more is asked where it is."""
@@ -85,10 +97,36 @@ def _read(message: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     text = re.sub(r"\s+", " ", message.replace("’", "'")).strip()[:500]
     text = text.lower() if text.isupper() and len(text.split()) > 2 else text
     text = re.sub(r"\b(?:cyto)?keratin[- ](\d+)\b", r"KRT\1", text, flags=re.I)
-    text = translate(grammar.without_greeting(text))
+    text = cluster_ids(translate(grammar.without_greeting(text)))
     fixed = correct_all(text)
     pairs = zip(text.split(), fixed.split(), strict=True)
     return fixed, tuple((old.strip("?.,!"), new.strip("?.,!")) for old, new in pairs if old != new)
+
+
+def _has_region(focus: Focus) -> bool:
+    return bool(focus.regions or focus.region_arg)
+
+
+def _with_scopes(parts: list[str]) -> list[str]:
+    """Clauses, where one that only says "across all slides" goes with the next."""
+    joined: list[str] = []
+    held = ""
+    for part in parts:
+        if grammar.intent_of(part) == "search_slides" and not slots.phrase(whole_steps.without_scope(part)):
+            held = f"{held} {part}".strip()
+        else:
+            joined.append(f"{held} {part}".strip())
+            held = ""
+    return [*joined, held] if held else joined
+
+
+def cluster_ids(text: str) -> str:
+    """ "cluster 2" and "the second cluster" as ids of clusters: c2."""
+    text = re.sub(r"\bclusters? (?:number |no\.? ?|#)?c?(\d+)\b", r"c\1", text, flags=re.I)
+    for word, number in slots.ORDINALS.items():
+        if number >= 0:
+            text = re.sub(rf"\b(?:the )?{word} cluster\b", f"c{number + 1}", text, flags=re.I)
+    return text
 
 
 def _moved(focus: Focus, steps: tuple[Step, ...], offset: int) -> Focus:
@@ -97,11 +135,15 @@ def _moved(focus: Focus, steps: tuple[Step, ...], offset: int) -> Focus:
         if step.tool == "highlight_region":
             query, measured = str(step.args.get("query", focus.query)), step.args.get("region")
             shown = measured if isinstance(measured, FromStep) else FromStep(number)
-            focus = replace(focus, regions=shown, query=query, region_arg="")
+            focus = replace(focus, regions=shown, query=query, region_arg="", queries=(*focus.queries, query))
         elif step.tool == "rank_spots":
             focus = replace(focus, query=str(step.args["query"]), region_arg="", regions=())
         elif step.tool == "show_gene":
             focus = replace(focus, genes=tuple(step.args["genes"]))
+        elif step.tool in ("cluster_spots", "annotate_spots", "score_gene_set", "open_slide"):
+            focus = replace(focus, regions=(), region_arg="")
+        elif step.tool in ("top_genes", "describe_region", "view_region") and isinstance(step.args["region"], str):
+            focus = replace(focus, region_arg=step.args["region"], regions=())
     return focus
 
 

@@ -12,12 +12,12 @@ _NUMBER_WORDS = dict(
 _NUMBER_WORDS |= {"twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100}
 _COUNT = r"(\d{1,4}|" + "|".join(_NUMBER_WORDS) + ")"
 _FUNCTION = frozenset(["of", "the", "where", "with", "for", "like", "is", "are", "a", "any"])
-_ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2}
-_ORDINALS |= {"largest": 0, "biggest": 0, "last": -1, "smallest": -1}
+ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2}
+ORDINALS |= {"largest": 0, "biggest": 0, "last": -1, "smallest": -1}
 _ORDINAL = re.compile(
-    r"\b(?:the )?(" + "|".join(_ORDINALS) + r")(?: (?:one|region|area|piece|patch|spot|part))?\b", re.I
+    r"\b(?:the )?(" + "|".join(ORDINALS) + r")(?: (?:one|region|area|piece|patch|spot|part))?\b", re.I
 )
-_REGION_ID = re.compile(r"\br\d+(?:\s*(?:,|and|&|-|to)\s*r\d+)*\b", re.I)
+_REGION_ID = re.compile(r"\br\d+(?:\s*(?:,|and|&|-|to)\s*r\d+)*\b|\bc\d+\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,21 @@ def _plain_reference(text: str, focus: Focus) -> str | FromStep | None:
         return re.sub(r"\s*(?:and|&)\s*", ", ", re.sub(r"\s*(?:to|-)\s*", "-", ", ".join(ids)))
     if pattern("slots", "selection").search(text):
         return "selection"
-    ordinal = _ORDINAL.search(text)
-    if ordinal and isinstance(focus.regions, tuple) and focus.regions:
-        position = _ORDINALS[ordinal.group(1).lower()]
-        return focus.regions[position] if position < len(focus.regions) else None
+    numbered = ordinal(text, focus)
+    if numbered is not None:
+        return numbered
     if pattern("slots", "anaphor").search(text):
         return in_focus(focus)
     return None
+
+
+def ordinal(text: str, focus: Focus) -> str | None:
+    """The region that "the second one" means among those shown last."""
+    found = _ORDINAL.search(text)
+    if not found or not isinstance(focus.regions, tuple) or not focus.regions:
+        return None
+    position = ORDINALS[found.group(1).lower()]
+    return focus.regions[position] if position < len(focus.regions) else None
 
 
 def in_focus(focus: Focus) -> str | FromStep:
@@ -124,6 +132,12 @@ def count(text: str, noun: str) -> int | None:
         return None
     word = (match.group(1) or match.group(2)).lower()
     return _NUMBER_WORDS.get(word) or int(word)
+
+
+def number_after(text: str, words: str) -> int | None:
+    """A number that follows one of `words` (a regular expression): "into 5", "k = 7"."""
+    match = re.search(rf"\b(?:{words})\s*{_COUNT}\b", text, re.I)
+    return (_NUMBER_WORDS.get(match.group(1).lower()) or int(match.group(1))) if match else None
 
 
 def fraction(text: str) -> float | None:

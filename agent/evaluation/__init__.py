@@ -1,0 +1,1 @@
+"""How well a chat model chooses tools: written requests in two halves, and what must come of each."""
