@@ -27,7 +27,7 @@ class Intake:
         self.limit_mb = limit_mb
 
     async def take(self, name: str, chunks: AsyncIterator[bytes]) -> SlideState:
-        """Write an upload and note it as a slide. Raises SlideError: ending, size, or no slide; nothing is left then."""
+        """Write an upload and note it as a slide. Raises SlideError (ending, size, no slide); nothing is left then."""
         path = self._place_for(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.part")

@@ -61,7 +61,7 @@ def lay_out() -> Page:
     visit = gr.Textbox(visible=False)
     gr.HTML('<header class="sw-head"><h1 class="sw-brand">SpotWhisperer</h1></header>', elem_id="sw-head")
     with gr.Row(elem_id="sw-main", equal_height=True):
-        with gr.Column(scale=8, min_width=320, elem_id="sw-left"):
+        with gr.Column(scale=11, min_width=320, elem_id="sw-left"):
             slide = gr.HTML(
                 html_template=(ASSETS / "page.html").read_text(encoding="utf-8"),
                 head='<script src="vendor/openseadragon/openseadragon.min.js"></script>',  # loaded before mounting
@@ -70,7 +70,7 @@ def lay_out() -> Page:
                 elem_id="sw-slide",
                 signal="{}",
             )
-        with gr.Column(scale=5, min_width=320, elem_id="sw-right"):
+        with gr.Column(scale=6, min_width=320, elem_id="sw-right"):
             chat = gr.Chatbot(
                 label="Conversation",
                 show_label=False,

@@ -119,9 +119,8 @@ def _pictures(visit: Visit, layers: list[str]) -> list[ReportPicture]:
 def _tables(visit: Visit, steps: list[tuple[str, str]]) -> list[ReportTable]:
     """The gene table that is on the page, under the turn that made it."""
     genes = visit.board.genes
-    if not genes.get("rows") or not any(
-        call.startswith("top_genes") and f"{genes['region']}" in call for call, _ in steps
-    ):
+    made = any(call.startswith("Top genes") and str(genes.get("region")) in call for call, _ in steps)
+    if not made or not genes.get("rows"):
         return []
     return [ReportTable(f"Genes of {genes['region']} against {genes['versus']}", genes["rows"])]
 

@@ -16,15 +16,18 @@ MOST_CROPS = 4
 
 
 def step_title(tool: str, args: dict[str, Any]) -> str:
-    """The call as one reads it, in code type: `highlight_region(query='epidermis')`."""
-    given = (f"{name}={_short(value)}" for name, value in args.items() if value is not None)
-    call = ", ".join(given).replace("`", "'")
-    return f"`{tool}({call})`"
+    """The call as one reads it, in code type: `Highlight region: epidermis, fraction 0.1`."""
+    given = [(name, _short(value)) for name, value in args.items() if value not in (None, "")]
+    words = ", ".join(value if i == 0 else f"{name} {value}" for i, (name, value) in enumerate(given))
+    call = tool.replace("_", " ").capitalize() + (f": {words}" if words else "")
+    return f"`{call.replace('`', chr(39))}`"
 
 
 def _short(value: Any) -> str:
     """An argument in at most 60 characters."""
-    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+        value = ", ".join(value)
+    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -6,8 +6,8 @@ import pytest
 from agent.session import Layer
 from tools.regions import Region
 from tools.spots import Spots
-from viewer.overlay import area_words, gene_codes, layer_payload, regions_payload, score_codes, spots_payload
-from viewer.palette import LEVELS, MIDDLE, MISSING, diverging, sequential
+from viewer.overlay import area_words, layer_payload, regions_payload, spots_payload, values_bytes
+from viewer.palette import DIVERGING, LEVELS, MIDDLE, MISSING, SEQUENTIAL, palettes
 
 WIDTH, HEIGHT = 4000, 1500  # not square, so that swapped axes show
 
@@ -43,81 +43,54 @@ def test_spots_never_overlap_on_the_screen(spot_um: float, pitch_um: float, radi
     assert spots_payload(some_spots(spot_um, pitch_um))["radius"] == radius
 
 
-def test_score_of_zero_is_the_middle_whatever_the_range():
-    for values in ([-1, 0, 9], [0, 0, 0], [-30, 0, 2], [0.1, 0, -0.1]):
-        codes, low, high = score_codes(np.array(values, np.float32))
-        assert codes[values.index(0)] == MIDDLE
-        assert low == -high
+@pytest.mark.parametrize("kind", ["score", "gene", "category"])
+def test_values_travel_as_they_are_with_gaps(kind: str):
+    values = np.frombuffer(values_bytes(layer(kind, [1.0, np.nan, 2.0])), "<f4")
+    np.testing.assert_array_equal(values, np.array([1, np.nan, 2], np.float32))
 
 
-def test_scores_keep_their_order_and_sign():
-    values = np.linspace(-4, 7, 200, dtype=np.float32)
-    codes, _, _ = score_codes(values)
-    assert (np.diff(codes.astype(int)) >= 0).all()
-    assert (codes[values > 0.1] > MIDDLE).all()
-    assert (codes[values < -0.1] < MIDDLE).all()
+def test_scores_are_centred_and_one_extreme_spot_does_not_bleach_the_rest():
+    payload = layer_payload(layer("score", [*np.linspace(-2, 2, 999), 500]))
+    assert payload["low"] == -payload["high"]
+    assert payload["high"] < 3
+    assert layer_payload(layer("score", [0.1, -0.1]))["high"] == 1.0
 
 
-def test_small_scores_stay_pale():
-    codes, _, high = score_codes(np.array([-0.1, 0.0, 0.1], np.float32))
-    assert high == 1.0
-    assert abs(int(codes[2]) - MIDDLE) < 20
+def test_a_layer_says_predicted_or_measured_and_names_its_categories():
+    assert "measured" in layer_payload(layer("gene", [0.5, 1.5]), "measured")["units"]
+    clusters = Layer("l2", "clusters", "category", "slide", np.array([0, 1, -1], np.float32), ("c1", "c2"))
+    payload = layer_payload(clusters)
+    assert (payload["labels"], payload["low"], payload["high"]) == (["c1", "c2"], 0.0, 254.0)
 
 
-def test_one_extreme_spot_does_not_bleach_the_rest():
-    values = np.r_[np.linspace(-2, 2, 999), 500].astype(np.float32)
-    _, _, high = score_codes(values)
-    assert high < 3
+def test_every_palette_hides_what_is_missing():
+    for name, table in palettes().items():
+        assert table.shape == (256, 4), name
+        assert table[MISSING, 3] == 0, name
 
 
-def test_genes_use_the_whole_range_and_constant_ones_do_not_fail():
-    codes, low, high = gene_codes(np.linspace(1, 3, 1000, dtype=np.float32))
-    assert (codes.min(), codes.max()) == (0, LEVELS - 1)
-    assert 1 <= low < high <= 3
-    codes, low, high = gene_codes(np.zeros(5, np.float32))
-    assert high > low
-    assert (codes == 0).all()
-
-
-@pytest.mark.parametrize("kind", ["score", "gene"])
-def test_missing_values_are_marked_and_transparent(kind: str):
-    payload = layer_payload(layer(kind, [1.0, np.nan, 2.0]))
-    codes = unpack(payload["codes"], "u1")
-    palette = unpack(payload["palette"], "u1").reshape(256, 4)
-    assert codes[1] == MISSING
-    assert palette[MISSING, 3] == 0
-    assert (codes[[0, 2]] != MISSING).all()
-    all_missing = layer_payload(layer(kind, [np.nan]))
-    assert unpack(all_missing["codes"], "u1").tolist() == [MISSING]
-
-
-def test_payload_carries_values_and_says_predicted_or_measured():
-    payload = layer_payload(layer("gene", [0.5, 1.5]), "measured")
-    np.testing.assert_allclose(unpack(payload["values"], "<f4"), [0.5, 1.5])
-    assert "measured" in payload["units"]
-    assert (payload["id"], payload["title"], payload["kind"]) == ("l1", "a title", "gene")
-
-
-def test_diverging_palette_is_blue_below_neutral_at_zero_red_above():
-    palette = diverging().astype(int)
-    red, _, blue, alpha = palette.T
+@pytest.mark.parametrize("name", DIVERGING)
+def test_diverging_palettes_are_neutral_at_zero_and_symmetric_in_strength(name: str):
+    palette = palettes()[name].astype(int)
     assert np.ptp(palette[MIDDLE, :3]) < 8
-    assert (blue[:100] > red[:100]).all()
-    assert (red[155:LEVELS] > blue[155:LEVELS]).all()
-    assert alpha[MIDDLE] == alpha[:LEVELS].min()
+    assert palette[MIDDLE, 3] == palette[:LEVELS, 3].min()
+    np.testing.assert_array_equal(palette[:LEVELS, 3], palette[:LEVELS, 3][::-1])
 
 
-def test_sequential_palette_gets_brighter():
-    luminance = sequential()[:LEVELS, :3] @ np.array([0.2126, 0.7152, 0.0722])
-    assert (np.diff(luminance) > -0.6).all()
-    assert luminance[-1] > luminance[0] + 150
+@pytest.mark.parametrize("name", SEQUENTIAL)
+def test_sequential_palettes_get_brighter(name: str):
+    luminance = palettes()[name][:LEVELS, :3] @ np.array([0.2126, 0.7152, 0.0722])
+    assert (np.diff(luminance) > -0.8).all()
+    assert luminance[-1] > luminance[0] + 140
 
 
 def test_regions_keep_axes_and_visibility():
     ring = np.array([[10.0, 1.0], [3000.0, 1.0], [3000.0, 1400.0]])
     found = [Region(f"r{i}", "fat", np.arange(5), (ring,), 2.5e5) for i in (1, 2)]
-    payload = regions_payload(found, ["r2"])
+    payload = regions_payload(found, {"r1"}, {"r2"})
     assert [entry["shown"] for entry in payload] == [False, True]
+    assert [entry["own"] for entry in payload] == [False, True]
+    assert payload[0]["rows"] == [0, 1, 2, 3, 4]
     assert payload[0]["rings"] == [[10.0, 1.0, 3000.0, 1.0, 3000.0, 1400.0]]
     assert payload[0]["area"] == "0.25 mm²"
 

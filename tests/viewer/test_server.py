@@ -31,7 +31,7 @@ def test_page_tiles_and_scripts_are_served(web: TestClient):
     for address in (
         "/",
         "/slides/tissue.dzi",
-        "/page/slide_view.js",
+        "/page/main.js",
         "/vendor/openseadragon/openseadragon.min.js",
         "/healthz",
     ):

@@ -5,7 +5,7 @@ ARGS = {"query": "epidermis", "fraction": None}
 
 
 def turn(*events) -> Transcript:
-    transcript = Transcript()
+    transcript = Transcript("v1")
     transcript.question("where?")
     for event in events:
         transcript.add(event, {"r1", "r12"})
@@ -15,7 +15,7 @@ def turn(*events) -> Transcript:
 def test_a_call_becomes_a_step_that_folds_when_it_is_done():
     started = ToolStarted("a", "highlight_region", ARGS)
     step = turn(started).messages[-1]
-    assert step["metadata"] == {"title": "`highlight_region(query='epidermis')`", "status": "pending"}
+    assert step["metadata"] == {"title": "`Highlight region: epidermis`", "status": "pending"}
     transcript = turn(started, ToolFinished("a", "highlight_region", ARGS, "Two regions."))
     assert len(transcript.messages) == 2
     assert transcript.messages[-1]["content"] == "Two regions."
@@ -36,7 +36,8 @@ def test_answers_stream_into_one_message_after_the_steps():
         finished, AnswerDelta("The genes "), AnswerDelta("are"), Answer("The genes are KRT5 in r1.", ("more",))
     )
     assert [message["role"] for message in transcript.messages] == ["user", "assistant", "assistant"]
-    assert transcript.messages[-1] == {"role": "assistant", "content": "The genes are KRT5 in [r1](#r1)."}
+    answer = "The genes are KRT5 in [r1](#r1).\n\n[![Tissue of r1](sw/visits/v1/regions/r1.jpg)](#r1)"
+    assert transcript.messages[-1] == {"role": "assistant", "content": answer}
     assert transcript.suggestions == ("more",)
 
 
@@ -75,7 +76,22 @@ def test_titles_are_short_and_cannot_break_out_of_code_type():
     title = step_title("rank_spots", {"query": "a`b" + "x" * 100, "top_k": 5, "minus": None})
     assert title.count("`") == 2
     assert len(title) < 110
-    assert title.endswith("top_k=5)`")
+    assert title.endswith("top_k 5`")
+    assert step_title("show_gene", {"genes": ["KRT5", "VIM"], "region": ""}) == "`Show gene: KRT5, VIM`"
+
+
+def test_a_step_shows_the_maps_that_it_made():
+    artifacts = [{"kind": "layer", "layer": "l3"}, {"kind": "regions", "regions": ["r1"]}]
+    step = turn(ToolFinished("a", "rank_spots", {}, "Done.", artifacts)).messages[-1]
+    assert step["content"] == "Done.\n\n![Map l3](sw/visits/v1/layers/l3.png)"
+
+
+def test_cutting_a_transcript_leaves_what_was_before():
+    transcript = turn(Answer("There."))
+    transcript.question("and then?")
+    assert transcript.title == "where?"
+    assert transcript.cut(2) == 1
+    assert [message["content"] for message in transcript.messages] == ["where?", "There."]
 
 
 def test_progress_without_a_total_is_just_its_stage():
