@@ -36,11 +36,11 @@ def router(desk: Desk, jobs: Jobs, intake: Intake, models: str) -> APIRouter:
     async def upload(name: str, request: Request) -> dict[str, Any]:
         """Bring a slide file."""
         desk.visitor(request)
-        try:
-            with told():
+        with told():
+            try:
                 return {"slide": (await intake.take(name, request.stream())).name}
-        except TooLarge as error:
-            raise HTTPException(413, str(error)) from error
+            except TooLarge as error:
+                raise HTTPException(413, str(error)) from error
 
     @routes.get("/folders")
     def folders(request: Request) -> list[dict[str, str | int]]:
