@@ -56,9 +56,12 @@ class Roads:
         root = self._workspace(fold)
         options = PrepareOptions(sample.mpp, sample.spots_path, sample.spot_um, models=self.models)
         runtime = Runtime(self.device, self.models_dir if fold is None else fold.folder)
-        self.progress(f"{root.name} {sample.name}", 0, 1)
-        prepared = prepare(Workspace(root), str(sample.slide), options, runtime)
-        self.progress(f"{root.name} {sample.name}", 1, 1)
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage == "embed tiles":
+                self.progress(f"{sample.name}, {'as shipped' if fold is None else f'without {fold.test}'}", done, total)
+
+        prepared = prepare(Workspace(root), str(sample.slide), options, runtime, progress)
         if tuple(prepared.spots.ids) != sample.ids:
             raise ToolError(f"{sample.name}: the prepared spots are not those that carry the labels.")
         return prepared

@@ -10,13 +10,14 @@ from typing import Any
 
 from tools.benchmark import tables
 from tools.benchmark.config import Config, as_yaml, read_config
-from tools.benchmark.document import Results, document
+from tools.benchmark.document import document
 from tools.benchmark.evaluate import judge_all, score_all
 from tools.benchmark.expression_quality import expression_quality
 from tools.benchmark.floors import Chance, Colour, Markers, tile_um
 from tools.benchmark.patches import patch_table
 from tools.benchmark.provenance import Repeat, provenance
 from tools.benchmark.report import Picture, to_html, to_markdown
+from tools.benchmark.results import Results
 from tools.benchmark.roads import Roads
 from tools.benchmark.samples import Sample, read_samples
 from tools.benchmark.scored import Scorer
