@@ -1,6 +1,5 @@
 """Judging zero-shot annotation on labelled slides."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import click
 import typer
 from typer.core import TyperGroup
 
+from commands.benchmark_agent import agent
 from commands.benchmark_expression import expression
 from commands.benchmark_labels import labels as label_spots
 from commands.benchmark_shared import (
@@ -111,7 +111,4 @@ def list_ready(as_json: JsonOption = False) -> None:
 
 benchmark.command("expression")(expression)
 benchmark.command("labels")(label_spots)
-if find_spec("commands.benchmark_agent") is not None:
-    from commands.benchmark_agent import agent
-
-    benchmark.command("agent")(agent)
+benchmark.command("agent")(agent)

@@ -19,8 +19,6 @@ name of its definition, stands beside its floors, and says whether the weights h
   lose to it. **marker-set mean**: mean of a class's known genes on the same predicted expression, no joint space.
 - **measured expression** is an upper bound: what the joint space could do with perfect prediction. It is not
   SpotWhisperer.
-
-How to run it on your own labels: [guide.md](guide.md).
 """
 
 
@@ -32,8 +30,9 @@ def write_overview(folder: Path, names: Sequence[str]) -> None:
         found = read_json(folder / name / "results.json")
         if found:
             parts.append(_entry(name, found))
-    guide = "" if (folder / "guide.md").is_file() else "\nHow to run it on your own labels: [guide.md](guide.md).\n"
-    (folder / "README.md").write_text("\n".join(parts).replace(guide, "\n") if guide else "\n".join(parts))
+    if (folder / "guide.md").is_file():
+        parts.insert(1, "How to run it on your own labels: [guide.md](guide.md).\n")
+    (folder / "README.md").write_text("\n".join(parts))
 
 
 def _entry(name: str, found: dict[str, Any]) -> str:
