@@ -3,18 +3,19 @@
 visitors/<digest of the visitor's cookie>/<conversation>/meta.json          title, slide, when
                                                          conversation.json  what was said and found
                                                          layers/<id>.npy    one number per spot
+                                                         pictures/          crops, maps at a glance
 The cookie itself is never written.
 """
 
 import hashlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from agent.session import Layer
+from agent.session import Layer, Picture
 from tools.files import atomic, read_json, write_json
 from tools.regions import Region
 from viewer.board import Board
@@ -62,6 +63,26 @@ class Archive:
         said = read_json(folder / "conversation.json")
         return said, {name: _board(entry, folder / "layers") for name, entry in said.get("boards", {}).items()}
 
+    def write_pictures(self, visitor: str, conversation: str, pictures: Iterable[Picture]) -> None:
+        """Keep crops; each is written once."""
+        folder = self.folder(visitor, conversation) / "pictures"
+        for picture in pictures:
+            if not (folder / f"{picture.id}.json").exists():
+                with atomic(folder / f"{picture.id}.png") as part:
+                    part.write_bytes(picture.png)
+                write_json(
+                    folder / f"{picture.id}.json", {"title": picture.title, "slide": picture.slide, "mpp": picture.mpp}
+                )
+
+    def read_pictures(self, visitor: str, conversation: str) -> Iterator[Picture]:
+        """The crops that were kept, in the order in which they were made."""
+        files = (self.folder(visitor, conversation) / "pictures").glob("p*.json")
+        for path in sorted(files, key=lambda path: int(path.stem[1:])):
+            entry = read_json(path)
+            yield Picture(
+                path.stem, entry["title"], entry["slide"], path.with_suffix(".png").read_bytes(), entry["mpp"]
+            )
+
     def remove(self, visitor: str, conversation: str) -> None:
         """Forget a conversation."""
         if self.knows(visitor, conversation):
@@ -80,7 +101,7 @@ def _write_values(path: Path, layer: Layer) -> None:
 
 def _board_entry(board: Board) -> Entry:
     layers = [
-        {"id": v.id, "title": v.title, "kind": v.kind, "slide": v.slide, "labels": list(getattr(v, "labels", ()))}
+        {"id": v.id, "title": v.title, "kind": v.kind, "slide": v.slide, "labels": list(v.labels)}
         for v in board.layers.values()
     ]
     regions = [_region_entry(region) for region in board.regions.values()]
@@ -97,9 +118,10 @@ def _region_entry(region: Region) -> Entry:
 def _board(entry: Entry, folder: Path) -> Board:
     board = Board(hidden=set(entry["hidden"]), own=set(entry["own"]), genes=entry["genes"])
     for kept in _existing(entry["layers"], folder):
-        labels = {"labels": tuple(kept["labels"])} if kept["labels"] else {}
         values = np.load(folder / f"{kept['id']}.npy", allow_pickle=False)
-        board.layers[kept["id"]] = Layer(kept["id"], kept["title"], kept["kind"], kept["slide"], values, **labels)
+        board.layers[kept["id"]] = Layer(
+            kept["id"], kept["title"], kept["kind"], kept["slide"], values, tuple(kept["labels"])
+        )
     for kept in entry["regions"]:
         rings = tuple(np.asarray(ring, np.float64) for ring in kept["rings"])
         rows = np.asarray(kept["spots"], np.int64)

@@ -52,7 +52,7 @@ def layer_payload(layer: Layer, source: str = "predicted") -> Payload:
 
     `source` says whether expression is predicted or measured; it is written beside the unit.
     """
-    labels = [str(label) for label in getattr(layer, "labels", ())]
+    labels = list(layer.labels)
     low, high = (0.0, 254.0) if layer.kind == "category" else value_range(layer.kind, layer.values)
     units = UNITS.get(layer.kind, f"log1p CP10K, {source}")
     return {"id": layer.id, "title": layer.title, "kind": layer.kind, "units": units} | {

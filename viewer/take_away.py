@@ -24,7 +24,8 @@ from viewer import about
 from viewer.visits import Visit
 
 REPORT_PX = 1_000
-_PICTURE = re.compile(r"\[?!\[[^\]]*\]\(sw/visits/\w+/(?:layers|regions)/(?P<id>\w+)\.\w+\)(?:\]\(#\w+\))?")
+_PICTURE = re.compile(r"\[?!\[[^\]]*\]\(sw/[^)]*?(?P<id>\w+)\.(?:png|jpg)[^)]*\)(?:\]\(#[^)]*\))?")
+_FILE = re.compile(r"\[Download ([^\]]*)\]\(sw/[^)]*\)")
 _LINK = re.compile(r"\[(r\d+)\]\(#r\d+\)")
 
 
@@ -84,7 +85,7 @@ def talk(visit: Visit) -> bytes:
 
 def plain(text: str) -> str:
     """Words of a message without the page's pictures and links."""
-    return _LINK.sub(r"\1", _PICTURE.sub("", text)).strip()
+    return _FILE.sub(r"File: \1", _LINK.sub(r"\1", _PICTURE.sub("", text))).strip()
 
 
 def _turns(visit: Visit) -> list[ReportTurn]:

@@ -2,17 +2,16 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
-from agent.events import Answer, AnswerDelta, Artifact, Event, Progress, ToolFinished, ToolStarted
+from agent.events import Answer, AnswerDelta, Event, Progress, ToolFinished, ToolStarted
+from viewer.pictures import REGION, cost, crops, figures, files, places, without_paths
 
 Message = dict[str, Any]
 
-_REGION = re.compile(r"(?<![\w\[#/`])`?\b(r\d+)\b`?(?![\w\]])")
 _LIST_END = re.compile(r"(?<=\n)(?P<item>[-*] [^\n]*)\n(?=[^\s\-*|])")
 _BAR = 16
-MOST_CROPS = 4
 
 
 def step_title(tool: str, args: dict[str, Any]) -> str:
@@ -47,25 +46,12 @@ def link_regions(text: str, known: Collection[str]) -> str:
         name = match.group(1)
         return f"[{name}](#{name})" if name in known else match.group(0)
 
-    return _REGION.sub(link, text)
+    return REGION.sub(link, text)
 
 
 def as_markdown(text: str, known: Collection[str]) -> str:
     """Words of a tool or an answer as the chat draws them: lists end where their lines end, regions are links."""
     return link_regions(_LIST_END.sub(r"\g<item>\n\n", text), known)
-
-
-def figures(artifacts: Iterable[Artifact], visit: str) -> str:
-    """The maps that a tool made, as pictures below its words."""
-    layers = [artifact["layer"] for artifact in artifacts if artifact["kind"] == "layer"]
-    return "".join(f"\n\n![Map {name}](sw/visits/{visit}/layers/{name}.png)" for name in layers[:4])
-
-
-def crops(text: str, known: Collection[str], visit: str) -> str:
-    """What the regions named in an answer look like, each a link to its place."""
-    named = [name for name in dict.fromkeys(_REGION.findall(text)) if name in known][:MOST_CROPS]
-    pictures = (f"[![Tissue of {name}](sw/visits/{visit}/regions/{name}.jpg)](#{name})" for name in named)
-    return "\n\n" + " ".join(pictures) if named else ""
 
 
 class Transcript:
@@ -80,10 +66,13 @@ class Transcript:
         self._answer: Message | None = None
         self._streamed = ""
         self._note = ""
+        self._places: list[str] = []  # galleries of places and links to files that this turn's answer shows
+        self._files: list[str] = []
 
     def question(self, text: str) -> None:
         """Begin a turn with what the person asked."""
         self._steps, self._answer, self._streamed = {}, None, ""
+        self._places, self._files = [], []
         self._before, self.suggestions = self.suggestions or self._before, ()
         self.messages.append({"role": "user", "content": text})
 
@@ -121,7 +110,8 @@ class Transcript:
                 self._streamed += event.text
                 self._write(self._streamed)
             case Answer():
-                self._write(as_markdown(event.text, regions) + crops(event.text, regions, self._visit))
+                seen = crops(event.text, regions, self._visit) + "".join([*self._places, *self._files])
+                self._write(as_markdown(event.text, regions) + seen + cost(event))
                 self.suggestions = event.suggestions
 
     def close(self, sentence: str | None = None) -> None:
@@ -148,9 +138,11 @@ class Transcript:
         if event.id not in self._steps:
             self._start(ToolStarted(event.id, event.tool, event.args))
         step = self._steps[event.id]
-        words = f"{event.words}\n\n{self._note}" if self._note else event.words
+        words = f"{without_paths(event)}\n\n{self._note}" if self._note else without_paths(event)
         self._note = ""
         step["content"] = as_markdown(words, regions) + figures(event.artifacts, self._visit)
+        self._places += [places(event.artifacts)]
+        self._files += [files(event.artifacts, self._visit)]
         step["metadata"] |= {"status": "done"} | ({"log": "not possible"} if event.failed else {})
 
     def _settle_answer(self) -> None:

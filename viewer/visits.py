@@ -44,6 +44,7 @@ class Visit:
         self.slide: str | None = None  # as it is called
         self.address: str | None = None  # as the shelf knows it
         self.boards: dict[str, Board] = {}
+        self.files: list[str] = []  # names in the workspace's exports that this conversation wrote
         self.version = 0  # of what is drawn
 
     @property
@@ -110,6 +111,11 @@ class Visit:
         """Forget the person's message at this place of the transcript and all that follows; findings stay."""
         self.conversation.rewind(self.transcript.cut(message))
 
+    def note_shown(self) -> None:
+        """Tell the session what the person has on show, for "save this"."""
+        self.session.shown_layer = self.board.left
+        self.session.shown_regions = tuple(region.id for region in self.board.shown_regions())
+
     def select(self, region: str | None) -> None:
         """Make a region what the chat calls the selection."""
         board = self.board
@@ -165,6 +171,7 @@ class Visit:
         self.session.layers |= board.layers
         self.session.regions = dict(board.regions) | self.session.regions
         self.select(board.focus)
+        self.note_shown()
 
     def _place(self, artifact: Artifact) -> bool:
         match artifact["kind"]:
@@ -176,6 +183,9 @@ class Visit:
                 self.board.bring_regions([self.session.regions[name] for name in names])
             case "genes":
                 self.board.genes = artifact
+            case "file":
+                self.files.append(artifact["name"])
+                return False
             case _:
                 return False
         return True
@@ -223,10 +233,12 @@ class Visits:
             "said": visit.conversation.dump(),
             "slide": visit.slide,
             "counts": [session.layer_count, session.region_count],
+            "files": visit.files,
         }
         meta = {"title": title or "Untitled", "slide": visit.slide, "updated": time.time()}
         with self._lock:
             self.archive.write(visitor, visit.name, meta, said, visit.boards)
+            self.archive.write_pictures(visitor, visit.name, session.pictures.values())
 
     def forget(self, visitor: str, name: str) -> None:
         """Remove a conversation for good."""
@@ -253,6 +265,8 @@ class Visits:
         said, boards = self.archive.read(visitor, name)
         visit = self._make(name)
         visit.boards = boards
+        visit.files = list(said["files"])
+        visit.session.pictures = {picture.id: picture for picture in self.archive.read_pictures(visitor, name)}
         visit.session.layer_count, visit.session.region_count = said["counts"]
         if said["slide"]:
             try:

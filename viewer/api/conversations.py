@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import FileResponse
 
 from viewer import take_away
 from viewer.api.shared import Desk, held
@@ -54,5 +55,13 @@ def router(desk: Desk) -> APIRouter:
         return Response(
             body, media_type=media_type, headers={"Content-Disposition": named, "Cache-Control": "no-store"}
         )
+
+    @routes.get("/visits/{name}/files/{file}")
+    def written(name: str, file: str, request: Request) -> FileResponse:
+        """A file that this conversation's export tool wrote."""
+        path = desk.workspace.root / "exports" / file
+        if file not in desk.visit(request, name).files or not path.is_file():
+            raise HTTPException(404, "There is no such file.")
+        return FileResponse(path, filename=file)
 
     return routes

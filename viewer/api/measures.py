@@ -13,6 +13,7 @@ from tools import genes as gene_tools
 from tools.annotations import laid_over, read_outlines
 from tools.clusters import cluster_spots
 from tools.prepared import PreparedSlide
+from tools.regions import region as make_region
 from tools.spot_genes import standing_out
 from tools.umap import embed_2d
 from viewer import overlay
@@ -69,7 +70,8 @@ def router(desk: Desk) -> APIRouter:
         slide = desk.prepared(visit)
         with held(visit):
             found = cluster_spots(slide, n=n)
-            labels = tuple(f"{cluster.id}: {cluster.caption}" for cluster in found.clusters)
+            labels = [f"{cluster.id}: {cluster.caption}" for cluster in found.clusters]
+            visit.session.clusters = {c.id: make_region(c.id, c.caption, c.rows, slide.spots) for c in found.clusters}
             title = f"{len(labels)} clusters"
             layer = visit.session.add_layer(title, "category", found.labels.astype(np.float32), labels)
             visit.board.bring_layer(layer)

@@ -1,6 +1,7 @@
 """Pictures of findings for the conversation: a layer at a glance, the tissue of a region. Made once and kept."""
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -33,6 +34,14 @@ def router(desk: Desk) -> APIRouter:
         visit = desk.visit(request, name)
         return _kept(desk, request, visit, f"{region}.jpg", lambda: _tissue(desk, visit, region))
 
+    @routes.get("/visits/{name}/pictures/{picture}.png")
+    def seen(name: str, picture: str, request: Request) -> Response:
+        """A crop that the chat looked at."""
+        found = desk.visit(request, name).session.pictures.get(picture)
+        if found is None:
+            raise HTTPException(404, "There is no such picture.")
+        return binary(found.png, "image/png")
+
     @routes.get("/slides/{name}/crop.jpg")
     def crop(name: str, x: float, y: float, um: float) -> Response:
         """The square of `um` microns around a place in level-0 pixels."""
@@ -57,7 +66,7 @@ def encoded(image: Image.Image, kind: str) -> bytes:
     return stream.getvalue()
 
 
-def _kept(desk: Desk, request: Request, visit: Visit, file: str, make) -> Response:  # type: ignore[no-untyped-def]
+def _kept(desk: Desk, request: Request, visit: Visit, file: str, make: Callable[[], Image.Image]) -> Response:
     """The picture from the conversation's folder, made and put there if it is new."""
     path = desk.visits.archive.folder(desk.visitor(request), visit.name) / "pictures" / file
     if not path.is_file():

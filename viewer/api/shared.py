@@ -48,6 +48,7 @@ class Desk:
     def changed(self, request: Request, visit: Visit) -> dict[str, Any]:
         """Note a change, keep it, and answer with what the page shows now."""
         visit.version += 1
+        visit.note_shown()
         self.visits.keep(self.visitor(request), visit)
         return state_of(visit, self.shelf)
 

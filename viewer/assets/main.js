@@ -5,6 +5,7 @@ import { Pane } from "./pane.js";
 import { Chosen } from "./chosen.js";
 import { Drawer } from "./drawer.js";
 import { Selector } from "./select.js";
+import { jump } from "./panels/search.js";
 import { store } from "./store.js";
 
 export function mount(element, props, watch, trigger) {
@@ -114,9 +115,15 @@ function keys(page) {
   });
 }
 
-// Regions named in the conversation lead to their place.
+// Regions and places named in the conversation lead there; `places` of a search may lie on another slide.
 function links(page) {
   document.addEventListener("click", (event) => {
+    const place = /#at\/([^/]+)\/(-?\d+)\/(-?\d+)$/.exec(event.target.closest?.('a[href*="#at/"]')?.getAttribute("href"));
+    if (place) {
+      event.preventDefault();
+      jump(page, { slide: decodeURIComponent(place[1]), x: Number(place[2]), y: Number(place[3]) });
+      return;
+    }
     const link = event.target.closest?.('a[href*="#r"]');
     const id = link && /#(r\d+)$/.exec(link.getAttribute("href"))?.[1];
     if (!id) return;

@@ -64,6 +64,7 @@ export class Pane {
     if (spotsChanged) this.spots.setSpots(store.spots);
     if (slide.url !== this.url) {
       this.url = slide.url;
+      this.pin = null;
       if (slide.url) this.viewer.open(slide.url);
       else this.viewer.close();
     }

@@ -31,23 +31,24 @@ export function search(body, page) {
 
   function card(hit) {
     const where = new URLSearchParams({ x: hit.x, y: hit.y, um: AROUND_UM });
-    return h("button", { type: "button", class: "sw-hit", title: `Go to spot ${hit.spot} of ${hit.slide}`, onclick: () => jump(hit) },
+    return h("button", { type: "button", class: "sw-hit", title: `Go to spot ${hit.spot} of ${hit.slide}`, onclick: () => jump(page, hit) },
       h("img", { src: `sw/slides/${encodeURIComponent(hit.slide)}/crop.jpg?${where}`, alt: `Tissue around spot ${hit.spot} of ${hit.slide}`, width: 128, height: 128, loading: "lazy" }),
       h("span", {}, hit.slide), h("span", { class: "sw-soft" }, `cosine ${hit.score.toFixed(2)}`));
   }
 
-  function jump(hit) {
-    const go = () => {
-      const reach = AROUND_UM / 2 / (store.state.slide.mpp || 1);
-      page.left.pin = { x: hit.x, y: hit.y, radius: reach / 4 };
-      page.left.flyTo([hit.x - reach, hit.y - reach, hit.x + reach, hit.y + reach], 0.3);
-    };
-    if (store.state.slide.title === hit.slide) { go(); return; }
-    const open = () => { page.left.viewer.removeHandler("open", open); setTimeout(go, 60); };
-    page.left.viewer.addHandler("open", open);
-    page.go({ do: "open", slide: hit.slide });
-  }
-
   if (hits.length || asked) show(); else fill(gallery, h("p", { class: "sw-hint" }, "Finds the places in every prepared slide that match words best."));
   return {};
+}
+
+// Go to a place of any slide and mark it.
+export function jump(page, hit) {
+  const go = () => {
+    const reach = AROUND_UM / 2 / (store.state.slide.mpp || 1);
+    page.left.pin = { x: hit.x, y: hit.y, radius: reach / 4 };
+    page.left.flyTo([hit.x - reach, hit.y - reach, hit.x + reach, hit.y + reach], 0.3);
+  };
+  if (store.state.slide.title === hit.slide) { go(); return; }
+  const open = () => { page.left.viewer.removeHandler("open", open); if (store.state.slide.title === hit.slide) setTimeout(go, 60); };
+  page.left.viewer.addHandler("open", open);
+  page.go({ do: "open", slide: hit.slide });
 }
