@@ -1,4 +1,4 @@
-"""The one command line: serve (default), prepare, ask, score, genes, search, benchmark, models, train, doctor.
+"""The one command line: serve (default), prepare, ask, score, genes, search, export, call, mcp, ...
 
 Progress goes to stderr, results to stdout. Exit codes: 0 done; 2 the person's input or a missing model, one sentence on
 stderr; 1 our bug.
@@ -8,6 +8,8 @@ import typer
 
 from commands.asking import ask
 from commands.benchmark import benchmark
+from commands.export import export
+from commands.mcp import call, mcp
 from commands.measuring import genes, score, search
 from commands.models import doctor, models
 from commands.page import serve
@@ -15,7 +17,7 @@ from commands.preparing import prepare
 from commands.training import train
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for command in (serve, prepare, ask, score, genes, search, train, models, doctor):
+for command in (serve, prepare, ask, score, genes, search, export, call, mcp, train, models, doctor):
     app.command()(command)
 app.add_typer(benchmark, name="benchmark")
 

@@ -71,12 +71,12 @@ def _same(name: str, wanted: Any, value: Any, shown: Shown, queries: Mapping[str
     if isinstance(wanted, list):
         return isinstance(value, list) and sorted(plain(str(v)) for v in value) == sorted(plain(v) for v in wanted)
     if isinstance(wanted, int | float):
-        return isinstance(value, int | float) and bool(math.isclose(float(value), float(wanted)))
+        return isinstance(value, int | float) and math.isclose(float(value), float(wanted))
     text = str(value or "")
     if name in REGION_ARGS:
         return any(_same_region(option, text, shown, queries) for option in wanted.split("|"))
     if name == "path":
-        return text.rpartition("/")[2] == wanted
+        return text.rpartition("/")[2] == str(wanted)
     return plain(text) in {plain(option) for option in wanted.split("|")}
 
 

@@ -7,6 +7,7 @@ from agent.offline.lexicon import pattern
 from agent.offline.plan import Focus, FromStep, Plan, Step
 
 Target = str | FromStep
+_BARE_VERSUS = re.compile(r"\s*(?:and |now )*(?:versus|vs\.?|against)\b", re.I)
 
 
 def describe(clause: str, focus: Focus) -> Plan | None:
@@ -42,6 +43,9 @@ def pair(clause: str, focus: Focus) -> tuple[Target, Target | None]:
     """The two sides of a comparison; the second is None for "the rest". "Compare them" takes what was outlined last."""
     left, right = slots.split_versus(clause)
     a, b = target(left, focus), target(right, focus) if right else None
+    shown = focus.regions if isinstance(focus.regions, tuple) else ()
+    if len(shown) > 1 and pattern("slots", "two_largest").search(clause):
+        return shown[0], shown[1]
     if right is None and len(focus.queries) > 1 and pattern("slots", "both").search(clause):
         return focus.queries[-2], focus.queries[-1]
     if a is None and b is not None and pattern("slots", "compare_start").match(clause):
@@ -53,19 +57,24 @@ def pair(clause: str, focus: Focus) -> tuple[Target, Target | None]:
 
 
 def compare(clause: str, focus: Focus) -> Plan:
-    """How two regions differ."""
+    """How two regions differ; after a list of genes, "versus the stroma" asks for genes again."""
     a, b = pair(clause, focus)
+    if b is not None and focus.last_steps and focus.last_steps[-1].tool == "top_genes" and _BARE_VERSUS.match(clause):
+        return Plan(steps=(Step("top_genes", {"region": a, "versus": b}),))
     return Plan(steps=(Step("compare_regions", {"region_a": a, "region_b": "rest" if b is None else b}),))
 
 
 def relate(clause: str, focus: Focus) -> Plan | None:
     """How far one region is from another."""
+    if len(focus.queries) > 1 and pattern("slots", "apart").search(clause):
+        first, second = focus.queries[-2:]
+        return Plan(steps=(Step("spatial_relation", {"region_a": first, "region_b": second}),))
     match = pattern("slots", "relation_pair").search(clause.strip(" ?.!"))
     if match is None:
         return None
     found = {key.rstrip("0123456789"): value for key, value in match.groupdict().items() if value}
     a = target(_end(found.get("a", "")), focus) or slots.in_focus(focus)
-    b = target(_end(found["b"]), focus) or slots.in_focus(focus)
+    b = target(_end(found.get("b", "")), focus) or slots.in_focus(focus)
     if a == b:
         return None
     return Plan(steps=(Step("spatial_relation", {"region_a": a, "region_b": b}),))

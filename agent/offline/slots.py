@@ -15,7 +15,10 @@ _FUNCTION = frozenset(["of", "the", "where", "with", "for", "like", "is", "are",
 ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2}
 ORDINALS |= {"largest": 0, "biggest": 0, "last": -1, "smallest": -1}
 _ORDINAL = re.compile(
-    r"\b(?:the )?(" + "|".join(ORDINALS) + r")(?: (?:one|region|area|piece|patch|spot|part))?\b", re.I
+    r"\b(?:the )?("
+    + "|".join(ORDINALS)
+    + r")(?: (?:largest|biggest))?(?: (?:one|region|area|piece|patch|spot|part))?\b",
+    re.I,
 )
 _REGION_ID = re.compile(r"\br\d+(?:\s*(?:,|and|&|-|to)\s*r\d+)*\b|\bc\d+\b", re.I)
 

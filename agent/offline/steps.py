@@ -85,10 +85,9 @@ def _show_gene(masked: str, genes: list[str], focus: Focus) -> Plan | None:
     if pattern("slots", "explicit_region").search(rest) or (focus.regions and slots.reference(rest, focus)):
         return Plan(steps=(Step("show_gene", {"genes": genes, "region": slots.reference(rest, focus)}),))
     place = re.search(r"\b(?:where|in|inside|within)\b (?P<place>.+)$", rest, re.I)
-    where = slots.phrase(place["place"]) if place else ""
-    if "GENE" in where or not names_tissue(where):
-        return Plan(steps=(step,))
-    return Plan(steps=(Step("show_gene", {"genes": genes, "region": where}),))
+    sides = re.split(r"\s+(?:or|than)\s+(?:in\s+)?", place["place"]) if place else []
+    wheres = [words for side in sides if (words := slots.phrase(side)) and "GENE" not in words and names_tissue(words)]
+    return Plan(steps=tuple(Step("show_gene", {"genes": genes, "region": words}) for words in wheres) or (step,))
 
 
 def _top_genes(clause: str, focus: Focus) -> Plan | None:
@@ -133,7 +132,7 @@ def _highlight(clause: str, focus: Focus, earlier: tuple[Step, ...]) -> Plan | N
     if target is not None:
         return Plan(steps=(Step("highlight_region", {"region": target}),))
     several = re.split(r"\s*,?\s+and (?:the )?|\s*,\s*(?:the )?", words)
-    if len(several) > 1 and all(names_tissue(part) for part in several):
+    if len(several) > 1 and all(names_tissue(part) for part in several) and not re.search(r"\bbegins?\b", words):
         return Plan(steps=tuple(Step("highlight_region", {"query": part} | extra) for part in several))
     return Plan(steps=(Step("highlight_region", {"query": words} | extra),)) if words else None
 

@@ -16,7 +16,12 @@ def cluster(clause: str) -> Plan:
     n = slots.count(clause, "clusters?|groups?|classes|parts|kinds|types") or slots.number_after(
         clause, r"into|k\s*=?|in"
     )
-    return Plan(steps=(Step("cluster_spots", {"n": n} if n else {}),))
+    args: dict[str, Any] = {"n": n} if n else {}
+    if not n and pattern("slots", "finer").search(clause):
+        args = {"resolution": 2.0}
+    elif not n and pattern("slots", "coarser").search(clause):
+        args = {"resolution": 0.5}
+    return Plan(steps=(Step("cluster_spots", args),))
 
 
 def annotate(clause: str) -> Plan:
@@ -39,14 +44,14 @@ def gene_set(clause: str, genes: list[str]) -> Plan | None:
     lower = " ".join(re.findall(r"[\w-]+", clause.lower()))
     named = [name for name in set_names() if re.search(rf"(?<![\w-]){re.escape(name)}s?(?![\w-])", lower)]
     if not named:
-        return None
+        return Plan(steps=(Step("score_gene_set"),)) if re.search(r"\bgene ?sets\b", lower) else None
     return Plan(steps=(Step("score_gene_set", {"name": set_names()[max(named, key=len)]}),))
 
 
-def search(clause: str) -> Plan | None:
-    """Which slides hold something."""
+def search(clause: str) -> Plan:
+    """Which slides hold something; asked for nothing, which slides there are."""
     words = slots.phrase(without_scope(clause))
-    return Plan(steps=(Step("search_slides", {"query": words}),)) if words else None
+    return Plan(steps=(Step("search_slides", {"query": words}) if words else Step("list_slides"),))
 
 
 def without_scope(clause: str) -> str:
