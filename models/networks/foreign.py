@@ -113,3 +113,17 @@ def joined(blocks: int, own: str, theirs: str, table: Mapping[str, str | tuple[s
                 stems = tuple(f"{theirs.format(i=i)}.{part}.{kind}" for part in parts)
                 found[f"{own.format(i=i)}.{mine}.{kind}"] = From(stems)
     return found
+
+
+def shape_of(tensors: Mapping[str, Any], name: str, source: Path, axes: int) -> tuple[int, ...]:
+    """Shape of a tensor by which a network's sizes are known; raises ModelUnavailable that names it."""
+    if name not in tensors or len(tensors[name].shape) != axes:
+        found = f"'{name}' is {tuple(tensors[name].shape)}" if name in tensors else f"missing '{name}'"
+        raise ModelUnavailable(f"The tensors of {source} are not those of this model: {found}.")
+    return tuple(map(int, tensors[name].shape))
+
+
+def count_blocks(tensors: Mapping[str, Any], prefix: str) -> int:
+    """How many numbered blocks follow a prefix."""
+    numbers = [int(found[1]) for name in tensors if (found := re.match(rf"{re.escape(prefix)}(\d+)\.", name))]
+    return max(numbers, default=-1) + 1
