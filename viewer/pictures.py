@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable
 from urllib.parse import quote, urlencode
 
-from agent.events import Answer, Artifact, ToolFinished
+from agent.events import Answer, Artifact
 
 REGION = re.compile(r"(?<![\w\[#/`])`?\b(r\d+)\b`?(?![\w\]])")
 MOST_MAPS, MOST_CROPS, MOST_PLACES = 4, 4, 6
@@ -46,13 +46,12 @@ def files(artifacts: Iterable[Artifact], visit: str) -> str:
     return "".join(f"\n\n[Download {name}](sw/visits/{visit}/files/{quote(name)})" for name in names)
 
 
-def without_paths(event: ToolFinished) -> str:
-    """The words of a tool; of a file that it wrote only the name, because the page may be open elsewhere."""
-    words = event.words
-    for artifact in event.artifacts:
+def without_folders(text: str, artifacts: Iterable[Artifact]) -> str:
+    """Words about files that were written, with names in place of paths: the page may be open on another machine."""
+    for artifact in artifacts:
         if artifact["kind"] == "file":
-            words = words.replace(str(artifact["path"]), str(artifact["name"]))
-    return words
+            text = re.sub(rf"(?:[A-Za-z]:)?[\\/][^\s]*?{re.escape(artifact['name'])}", artifact["name"], text)
+    return text
 
 
 def cost(answer: Answer) -> str:

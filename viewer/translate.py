@@ -5,8 +5,8 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from agent.events import Answer, AnswerDelta, Event, Progress, ToolFinished, ToolStarted
-from viewer.pictures import REGION, cost, crops, figures, files, places, without_paths
+from agent.events import Answer, AnswerDelta, Artifact, Event, Progress, ToolFinished, ToolStarted
+from viewer.pictures import REGION, cost, crops, figures, files, places, without_folders
 
 Message = dict[str, Any]
 
@@ -68,11 +68,12 @@ class Transcript:
         self._note = ""
         self._places: list[str] = []  # galleries of places and links to files that this turn's answer shows
         self._files: list[str] = []
+        self._written: list[Artifact] = []  # what this turn's tools brought
 
     def question(self, text: str) -> None:
         """Begin a turn with what the person asked."""
         self._steps, self._answer, self._streamed = {}, None, ""
-        self._places, self._files = [], []
+        self._places, self._files, self._written = [], [], []
         self._before, self.suggestions = self.suggestions or self._before, ()
         self.messages.append({"role": "user", "content": text})
 
@@ -111,7 +112,8 @@ class Transcript:
                 self._write(self._streamed)
             case Answer():
                 seen = crops(event.text, regions, self._visit) + "".join([*self._places, *self._files])
-                self._write(as_markdown(event.text, regions) + seen + cost(event))
+                words = without_folders(event.text, self._written)
+                self._write(as_markdown(words, regions) + seen + cost(event))
                 self.suggestions = event.suggestions
 
     def close(self, sentence: str | None = None) -> None:
@@ -138,7 +140,8 @@ class Transcript:
         if event.id not in self._steps:
             self._start(ToolStarted(event.id, event.tool, event.args))
         step = self._steps[event.id]
-        words = f"{without_paths(event)}\n\n{self._note}" if self._note else without_paths(event)
+        self._written += event.artifacts
+        words = without_folders(event.words, self._written) + (f"\n\n{self._note}" if self._note else "")
         self._note = ""
         step["content"] = as_markdown(words, regions) + figures(event.artifacts, self._visit)
         self._places += [places(event.artifacts)]

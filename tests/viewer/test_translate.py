@@ -1,4 +1,4 @@
-from agent.events import Answer, AnswerDelta, Progress, ToolFinished, ToolStarted
+from agent.events import Answer, AnswerDelta, Progress, ToolFinished, ToolStarted, Usage
 from viewer.translate import Transcript, as_markdown, link_regions, progress_words, step_title
 
 ARGS = {"query": "epidermis", "fraction": None}
@@ -103,3 +103,24 @@ def test_progress_without_a_total_is_just_its_stage():
 def test_a_list_ends_where_its_lines_end():
     words = "Two:\n- r1: big\n- r2: small\nMean 4.\nClear.\n\n| a |\n|---|"
     assert as_markdown(words, ()) == "Two:\n- r1: big\n- r2: small\n\nMean 4.\nClear.\n\n| a |\n|---|"
+
+
+def test_files_are_named_and_offered_but_their_folders_are_not_told():
+    artifact = {"kind": "file", "path": "/home/ada/ws/exports/a b.csv", "name": "a b.csv", "format": "csv", "bytes": 5}
+    words = "Wrote it. File: /home/ada/ws/exports/a b.csv (1 kB)."
+    transcript = turn(ToolFinished("a", "export_result", {}, words, [artifact]), Answer(words))
+    assert not any("/home" in message["content"] for message in transcript.messages)
+    assert "[Download a b.csv](sw/visits/v1/files/a%20b.csv)" in transcript.messages[-1]["content"]
+
+
+def test_places_that_a_search_found_lead_there():
+    hit = {"slide": "other one", "spot": "1x2", "x": 10.4, "y": 20.0, "score": 0.5}
+    artifact = {"kind": "hits", "query": "fat", "rows": [hit], "slides": []}
+    transcript = turn(ToolFinished("a", "search_slides", {}, "One.", [artifact]), Answer("One place."))
+    shown = transcript.messages[-1]["content"]
+    assert "(sw/slides/other%20one/crop.jpg?x=10&y=20&um=220)" in shown
+    assert "(#at/other%20one/10/20)" in shown
+
+
+def test_what_a_turn_cost_is_said_where_a_server_was_asked():
+    assert "1,200 tokens read, 30 written" in turn(Answer("Yes.", (), Usage(1200, 30))).messages[-1]["content"]
