@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from agent.session import Session
+from PIL import Image
+
+from agent.session import Picture, Session
 from agent.toolbox.exporting import FOLDER
 from agent.toolbox.places import prepared_slide
 from tools import export
@@ -15,8 +17,8 @@ from tools.errors import ToolError
 
 SCHEME = "spotwhisperer://"
 MIMES = {
-    ".png": "image/png", ".csv": "text/csv", ".geojson": "application/geo+json", ".html": "text/html",
-    ".h5ad": "application/x-hdf5",
+    ".png": "image/png", ".jpg": "image/jpeg", ".csv": "text/csv", ".geojson": "application/geo+json",
+    ".html": "text/html", ".h5ad": "application/x-hdf5",
 }  # fmt: skip
 FIGURE_PX = 900
 
@@ -38,12 +40,12 @@ def resources(session: Session) -> list[Readable]:
     found: list[Readable] = []
     if session.slide is not None:
         found += [
-            _readable("shown", "shown.png", "What is shown now", lambda: figure_png(session)),
+            _readable("shown", "shown.jpg", "What is shown now", lambda: figure_jpeg(session)),
             _readable("regions", "regions.geojson", "Outlines for QuPath", lambda: _regions(session)),
             _readable("spots", "spots.csv", "Spots with every map and region", lambda: _spots(session)),
         ]
     found += [
-        _readable(f"picture:{p.id}", f"pictures/{p.id}.png", f"H&E of {p.title}", partial(bytes, p.png))
+        _readable(f"picture:{p.id}", f"pictures/{p.id}.jpg", f"H&E of {p.title}", partial(picture_jpeg, p))
         for p in session.pictures.values()
     ]
     return found + [_file(path) for path in sorted((session.workspace.root / FOLDER).glob("*")) if path.suffix in MIMES]
@@ -57,11 +59,20 @@ def content(session: Session, uri: str) -> tuple[str, bytes]:
     raise ToolError(f"There is no resource {uri}; list the resources to see which there are.")
 
 
-def figure_png(session: Session) -> bytes:
+def figure_jpeg(session: Session) -> bytes:
     """The open slide with the map and outlines that are shown now."""
     layer, regions = session.on_show()
+    return _jpeg(export.figure(prepared_slide(session), layer, regions, max_px=FIGURE_PX))
+
+
+def picture_jpeg(picture: Picture) -> bytes:
+    """A crop, small enough for one message: clients refuse events of more than a MiB."""
+    return _jpeg(Image.open(io.BytesIO(picture.png)))
+
+
+def _jpeg(image: Image.Image) -> bytes:
     stream = io.BytesIO()
-    export.figure(prepared_slide(session), layer, regions, max_px=FIGURE_PX).save(stream, "PNG")
+    image.convert("RGB").save(stream, "JPEG", quality=85)
     return stream.getvalue()
 
 

@@ -15,7 +15,7 @@ from mcp.shared.exceptions import MCPError
 from starlette.applications import Starlette
 
 from agent.events import Artifact, Progress
-from agent.mcp_resources import content, figure_png, resources
+from agent.mcp_resources import content, figure_jpeg, picture_jpeg, resources
 from agent.session import Session
 from agent.toolbox import TOOLS
 from agent.toolbox.running import run_tool
@@ -124,8 +124,8 @@ def _call(session: Session, name: str, args: dict[str, Any], report: Callable[[A
         return types.CallToolResult(content=[types.TextContent(type="text", text=str(error))], is_error=True)
     parts: list[types.ContentBlock] = [types.TextContent(type="text", text=words)]
     parts += [
-        types.ImageContent(type="image", data=base64.b64encode(png).decode("ascii"), mime_type="image/png")
-        for png in _pictures(session, artifacts)
+        types.ImageContent(type="image", data=base64.b64encode(jpeg).decode("ascii"), mime_type="image/jpeg")
+        for jpeg in _pictures(session, artifacts)
     ]
     uris = {f"file:{a['name']}" for a in artifacts if a["kind"] == "file"}
     parts += [
@@ -138,6 +138,6 @@ def _call(session: Session, name: str, args: dict[str, Any], report: Callable[[A
 
 def _pictures(session: Session, artifacts: list[Artifact]) -> list[bytes]:
     """Pictures that a call made; a new map or outline as a figure of what is shown."""
-    made = [session.pictures[a["image"]].png for a in artifacts if a["kind"] == "image"]
+    made = [picture_jpeg(session.pictures[a["image"]]) for a in artifacts if a["kind"] == "image"]
     drawn = any(a["kind"] == "layer" or (a["kind"] == "regions" and a["regions"]) for a in artifacts)
-    return made if made or not drawn else [figure_png(session)]
+    return made if made or not drawn else [figure_jpeg(session)]
