@@ -4,9 +4,19 @@ import anndata
 import numpy as np
 
 from models.protocols import JointModel
+from tools.errors import ToolError
 
 
 def embed_expression(data: anndata.AnnData, joint: JointModel) -> None:
-    """Write `obsm["X_joint"]` (n, d) float32, rows of unit norm, from X (log1p CP10K)."""
+    """Write `obsm["X_joint"]` (n, d) float32, rows of unit norm, from X (log1p CP10K).
+
+    Raises ToolError for relative expression and a model that ranks the genes of a spot.
+    """
+    units = str(data.uns.get("provenance", {}).get("units", ""))
+    if joint.card.ranks_genes and units.startswith("relative"):
+        raise ToolError(
+            f"This expression is relative, and {joint.card.name} ranks the genes of each spot; take starter-joint, "
+            "which compares spots gene by gene."
+        )
     embedded = joint.embed_expression(np.asarray(data.X, np.float32), list(data.var_names))
     data.obsm["X_joint"] = np.ascontiguousarray(embedded, np.float32)

@@ -84,7 +84,7 @@ def write_expression(
     data.uns["spatial"] = {slide.name: {"images": {"hires": thumb}, "scalefactors": factors}}
     data.uns["provenance"] = {
         "expression": "predicted",
-        "units": "log1p CP10K",
+        "units": units(predictor.card),
         "models": {"encoder": predictor.encoder, "predictor": predictor.card.name},
         "sha256": sha256,
         "mpp": spots.mpp,
@@ -92,6 +92,11 @@ def write_expression(
     }
     with atomic(path) as part:
         data.write_h5ad(part, compression="gzip", compression_opts=1)
+
+
+def units(card: Card) -> str:
+    """Units of predicted expression; relative values must not be compared between genes."""
+    return "relative log1p CP10K" if card.relative else "log1p CP10K"
 
 
 def write_joint(path: Path, joint: JointModel) -> anndata.AnnData:
@@ -113,6 +118,8 @@ def notes(spots: Spots, plan: TilePlan, card: Card) -> list[str]:
             f"This slide has {spots.mpp:.2g} um per pixel, the models learned at {um_per_px:.2g}: nuclei are not "
             "resolved, so take the maps as coarse hints."
         )
+    if card.relative:
+        found.append("Expression is relative: compare a gene between spots, never genes within a spot.")
     if card.organs:
         found.append(f"The expression model learned from {', '.join(card.organs)}; elsewhere its answers are hints.")
     return found
