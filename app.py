@@ -17,9 +17,10 @@ from commands.preparing import prepare
 from commands.training import train
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for command in (serve, prepare, ask, score, genes, search, export, call, mcp, train, models, doctor):
+for command in (serve, prepare, ask, score, genes, search, export, call, mcp, train, doctor):
     app.command()(command)
 app.add_typer(benchmark, name="benchmark")
+app.add_typer(models, name="models")
 
 
 @app.callback(invoke_without_command=True)

@@ -53,10 +53,13 @@ class Settings(BaseSettings):
         return tuple(Path(part) for part in given.split(os.pathsep) if part) if isinstance(given, str) else given
 
 
-def apply_environment() -> None:
-    """Switch off what libraries would send home; called before any of them is imported."""
+def apply_environment(*, hub: bool = False) -> None:
+    """Switch off what libraries would send home; called before any of them is imported.
+
+    `hub` lets this process download weights, for the one command that the person asks to do so.
+    """
     for name, value in {
-        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_OFFLINE": "0" if hub else "1",
         "TRANSFORMERS_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "GRADIO_ANALYTICS_ENABLED": "False",

@@ -23,9 +23,9 @@ DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps o
 ChatOption = Annotated[str | None, typer.Option(help="offline, or openai/<model> with OPENAI_API_KEY.")]
 
 
-def settings_from(**flags: Any) -> Settings:
-    """Settings with the flags that were given; None means not given."""
-    apply_environment()
+def settings_from(*, hub: bool = False, **flags: Any) -> Settings:
+    """Settings with the flags that were given; None means not given. `hub`: this command may download weights."""
+    apply_environment(hub=hub)
     return Settings(**{name: value for name, value in flags.items() if value is not None})
 
 

@@ -58,9 +58,16 @@ class Card:
         folder = self.folder(models_dir)
         return [found for name in self.files if (found := _first(folder, name))]
 
+    @property
+    def on_hub(self) -> bool:
+        """Whether one download from the Hugging Face hub brings every file."""
+        return self.obtain.startswith("hf download ") and ", and " not in self.obtain
+
     def how_to_get(self, models_dir: Path | None = None) -> str:
         """One line: where the weights come from and how they come here."""
         how = self.obtain.format(folder=self.folder(models_dir)) or self.source
+        if self.on_hub:
+            how = f"`python app.py models fetch {self.name}`, that is `{how}`"
         return f"{how} ({self.license}{', access on request' if self.gated else ''})"
 
     def as_dict(self) -> dict[str, Any]:

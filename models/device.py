@@ -11,3 +11,10 @@ def describe_device(name: str) -> str:
     what = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
     precision = "bfloat16" if native_bf16(device) else "float32"
     return f"{device.type} ({what}), {precision}, torch {torch.__version__}"
+
+
+def has_gpu() -> bool:
+    """Whether torch sees an accelerator: CUDA, or Apple's."""
+    import torch
+
+    return bool(torch.cuda.is_available() or torch.backends.mps.is_available())

@@ -102,7 +102,7 @@ def test_models_are_listed() -> None:
 
 def test_doctor_says_what_is_here() -> None:
     checks = {check["name"]: check for check in json.loads(run("doctor", "--json").stdout)}
-    assert checks["torch"]["ok"] and checks["starter-deepspot"]["ok"]
+    assert checks["torch"]["ok"] and checks["--models starter"]["ok"]
 
 
 def test_bad_slides_get_one_sentence_and_exit_code_2(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ DOORS = {
     "torch": ["models/"],
     "transformers": ["models/"],
     "tokenizers": ["models/"],
+    "huggingface_hub": ["models/hub.py"],
     "pickle": ["models/convert/unpickle.py"],
     "langchain": ["agent/"],
     "langchain_core": ["agent/"],

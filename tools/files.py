@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 HEAD_BYTES = 1 << 20
+LARGE = 64 << 20  # bytes; from there on a checksum takes longer than a blink
 
 
 @contextmanager
@@ -49,6 +50,21 @@ def sha256(path: Path) -> str:
     """SHA-256 of a whole file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_of_weights(path: Path) -> str:
+    """SHA-256 of a file of weights; of a large one it is kept beside it, until the file's size or time changes."""
+    stat = path.stat()
+    if stat.st_size < LARGE:
+        return sha256(path)
+    kept = path.with_name(".sha256.json")
+    known = read_json(kept)
+    entry = [stat.st_size, stat.st_mtime_ns]
+    if known.get(path.name, [])[:2] != entry:
+        known[path.name] = [*entry, sha256(path)]
+        if os.access(path.parent, os.W_OK):
+            write_json(kept, known)
+    return str(known[path.name][2])
 
 
 def fingerprint(path: Path) -> str:

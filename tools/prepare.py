@@ -16,7 +16,7 @@ import numpy as np
 from models.card import Card, ModelUnavailable
 from models.registry import fitting_sets, load, model_class, model_set, require
 from tools.errors import SlideError
-from tools.files import digest, fingerprint, read_json, sha256, write_json
+from tools.files import digest, fingerprint, read_json, sha256_of_weights, write_json
 from tools.given_spots import is_space_ranger, read_spots, space_ranger_image, with_mpp
 from tools.index import SpotIndex
 from tools.prepared import PreparedSlide, load_prepared
@@ -199,7 +199,7 @@ class _Job:
         return [[card.name, self._checksums(card)] for card in part[stage]]
 
     def _checksums(self, card: Card) -> list[str]:
-        return [sha256(path) for path in card.present(self.runtime.models_dir)]
+        return [sha256_of_weights(path) for path in card.present(self.runtime.models_dir)]
 
     def _cards(self) -> list[Card]:
         names = (self.models.encoder, self.models.predictor, self.models.joint)
