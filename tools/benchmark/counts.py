@@ -1,5 +1,6 @@
 """Measured expression as log1p CP10K, from an h5ad or a 10x matrix."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,19 @@ COUNT_LAYERS = ("counts", "raw_counts")
 def read_counts(path: Path) -> anndata.AnnData:
     """log1p CP10K of all spots of a file, genes by symbol. Raises ToolError where the file is neither."""
     try:
-        data = _read_10x(path) if path.suffix == ".h5" else anndata.read_h5ad(path)
+        with warnings.catch_warnings():  # of gene names that occur twice; the first is taken below
+            warnings.simplefilter("ignore", UserWarning)
+            data = _read_10x(path) if path.suffix == ".h5" else anndata.read_h5ad(path)
     except (OSError, KeyError, anndata.io.IORegistryError) as error:
         raise ToolError(f"{path.name} is neither an h5ad nor a 10x matrix that can be read ({error}).") from error
     stored: Any = next((data.layers[name] for name in COUNT_LAYERS if name in data.layers), data.X)
     counts = np.asarray(stored.toarray() if hasattr(stored, "toarray") else stored, np.float32)
-    out = anndata.AnnData(log1p_cp10k(counts, path.name), obs=data.obs[[]], var=data.var[[]])
-    out.obs_names = out.obs_names.astype(str)
-    if out.obs_names.has_duplicates:
-        raise ToolError(f"{path.name} names a barcode twice: {out.obs_names[out.obs_names.duplicated()][0]}.")
-    return out[:, ~out.var_names.duplicated()].copy()
+    if data.obs_names.has_duplicates:
+        raise ToolError(f"{path.name} names a barcode twice: {data.obs_names[data.obs_names.duplicated()][0]}.")
+    first = ~data.var_names.duplicated()
+    x = log1p_cp10k(counts, path.name)[:, first]
+    obs, var = pd.DataFrame(index=data.obs_names.astype(str)), pd.DataFrame(index=data.var_names[first].astype(str))
+    return anndata.AnnData(x, obs=obs, var=var)
 
 
 def _read_10x(path: Path) -> anndata.AnnData:

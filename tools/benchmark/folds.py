@@ -15,7 +15,7 @@ from tools.files import digest, read_json, sha256, write_json
 TEACHERS = {"B": ("C", "consep"), "C": ("B", "consep"), "consep": ("B", "C")}
 ROOT = WEIGHTS.parent.parent
 TRAINING_CODE = (
-    "models/training/*.py", "models/standardise.py", "tools/train_image.py", "tools/train_joint.py",
+    "models/training/*.py", "models/centring.py", "tools/train_image.py", "tools/train_joint.py",
     "tools/image_material.py", "tools/datasets/*.py",
 )  # fmt: skip
 
@@ -72,7 +72,7 @@ def train_folds(data: Path, root: Path, tests: Sequence[str], seed: int = 0) -> 
         seen = [tissue for tissue in material.tissues if tissue.patient in train]
         folder = root / test
         part = replace(material, tissues=seen, mean=_mean(data, train, material.genes))
-        write_encoder(seen, folder, seed)
+        write_encoder(seen, folder)
         write_deepspot(part, np.full(len(part.genes), np.nan, np.float32), data, folder, seed)
         _write_joint(data, folder, test, seed)
         write_json(folder / "fold.json", {"test": test, "train": list(train), "seed": seed, "code": training_code()})

@@ -81,8 +81,8 @@ def test_visium_pitch_gives_the_scale(tmp_path: Path) -> None:
     assert visium_mpp(tmp_path / "a.h5ad") == pytest.approx(0.5)
 
 
-def test_10x_matrices_keep_human_genes_without_their_prefix(tmp_path: Path) -> None:
-    counts = np.array([[3, 0, 9], [1, 5, 2]], np.int32)
+def test_10x_matrices_keep_human_genes_once_and_without_their_prefix(tmp_path: Path) -> None:
+    counts = np.array([[3, 0, 9, 0], [1, 5, 2, 2]], np.int32)
     matrix = sparse.csc_matrix(counts.T)
     with h5py.File(tmp_path / "m.h5", "w") as file:
         group = file.create_group("matrix")
@@ -90,8 +90,8 @@ def test_10x_matrices_keep_human_genes_without_their_prefix(tmp_path: Path) -> N
             group[key] = getattr(matrix, key)
         group["shape"] = np.array(matrix.shape)
         group["barcodes"] = np.array([b"AAAC-1", b"AAAG-1"])
-        group["features/name"] = np.array([b"GRCh38__EPCAM", b"GRCh38__CD3D", b"wuhCor1__S"])
-        group["features/genome"] = np.array([b"GRCh38", b"GRCh38", b"wuhCor1"])
+        group["features/name"] = np.array([b"GRCh38__EPCAM", b"GRCh38__CD3D", b"wuhCor1__S", b"GRCh38__CD3D"])
+        group["features/genome"] = np.array([b"GRCh38", b"GRCh38", b"wuhCor1", b"GRCh38"])
     data = read_counts(tmp_path / "m.h5")
     assert list(data.var_names) == ["EPCAM", "CD3D"] and list(data.obs_names) == ["AAAC-1", "AAAG-1"]
     assert np.asarray(data.X)[0] == pytest.approx([np.log1p(1e4), 0])
