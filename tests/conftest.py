@@ -18,6 +18,9 @@ BESIDE = Path(__file__).parent.parent.parent / "shared" / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--screenshots", type=Path, help="folder into which the browser tests put pictures of the journeys"
+    )
     parser.addoption("--data", type=Path, default=BESIDE, help="public data, for the tests on real spots and slides")
 
 
@@ -52,3 +55,13 @@ def demo_slide() -> Path:
     if not DEMO.exists():
         pytest.skip("the demo slide is not here; `make setup` brings it")
     return DEMO
+
+
+@pytest.fixture(scope="session")
+def demo_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace where the demo slide is prepared with the built-in models. Not to be written to."""
+    if not DEMO.exists():
+        pytest.skip("the demo slide is not here; `make setup` brings it")
+    workspace = Workspace(tmp_path_factory.mktemp("demo"), DEMO)
+    prepare(workspace, "demo")
+    return workspace

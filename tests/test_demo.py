@@ -17,11 +17,8 @@ OUTLINES = json.loads((Path(__file__).parent / "data" / "demo_outlines.json").re
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> PreparedSlide:
-    slide = Path(__file__).parent.parent / "demo" / "cmu_small_region.svs"
-    if not slide.exists():
-        pytest.skip("the demo slide is not here; `make setup` brings it")
-    return prepare(Workspace(tmp_path_factory.mktemp("demo"), slide), "demo")
+def demo(demo_workspace: Workspace) -> PreparedSlide:
+    return prepare(demo_workspace, "demo")
 
 
 def inside(demo: PreparedSlide, *tissues: str) -> np.ndarray:

@@ -58,15 +58,15 @@ function show(page, state, before) {
   const known = new Set((before?.regions || []).map((region) => region.id));
   const fresh = state.regions.filter((region) => region.shown && !region.own && !known.has(region.id)).map((region) => region.id);
   if (fresh.length && !elsewhere) page.left.flyToRegions(fresh);
-  if (state.right && !before?.right) requestAnimationFrame(() => page.left.viewer.viewport.goHome());
+  if (state.right && !before?.right) requestAnimationFrame(page.actions.home);
 }
 
 function tools(bar, page, buttons) {
   const { left, selector } = page;
-  const zoom = (factor) => { left.viewer.viewport.zoomBy(factor); left.viewer.viewport.applyConstraints(); };
+  const zoom = (factor) => { left.leads(); left.viewer.viewport.zoomBy(factor); left.viewer.viewport.applyConstraints(); };
   page.actions = {
-    in: () => zoom(1.6), out: () => zoom(1 / 1.6), home: () => { left.viewer.viewport.setRotation(0); left.viewer.viewport.goHome(); },
-    turn: () => left.viewer.viewport.setRotation((left.viewer.viewport.getRotation() + 90) % 360),
+    in: () => zoom(1.6), out: () => zoom(1 / 1.6), home: () => { left.leads(); left.viewer.viewport.setRotation(0); left.viewer.viewport.goHome(); },
+    turn: () => { left.leads(); left.viewer.viewport.setRotation((left.viewer.viewport.getRotation() + 90) % 360); },
     full: () => (document.fullscreenElement ? document.exitFullscreen() : page.element.querySelector(".sw-app").requestFullscreen()),
     mode: (mode) => selector.setMode(selector.mode === mode ? "pan" : mode), view: () => selector.selectView(left),
   };
@@ -84,8 +84,9 @@ function together(panes) {
   let leader = panes[0];
   for (const pane of panes) {
     const other = panes.find((candidate) => candidate !== pane);
-    pane.element.addEventListener("pointerenter", () => { leader = pane; });
-    pane.element.addEventListener("focusin", () => { leader = pane; });
+    pane.leads = () => { leader = pane; };
+    pane.element.addEventListener("pointerenter", pane.leads);
+    pane.element.addEventListener("focusin", pane.leads);
     pane.viewer.addHandler("update-viewport", () => {
       if (pane !== leader || !other.viewer.isOpen() || other.element.hidden) return;
       const [from, to] = [pane.viewer.viewport, other.viewer.viewport];
@@ -142,6 +143,6 @@ function showAnswer() {
     const question = [...document.querySelectorAll("#sw-chat .user-row")].pop();
     if (!scroller || !question) return;
     const above = question.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
-    if (above < 0) scroller.scrollBy({ top: above - 8, behavior: "smooth" });
+    scroller.scrollBy({ top: above - 8, behavior: "smooth" });
   }, SETTLED_MS);
 }

@@ -136,6 +136,7 @@ export class Pane {
 
   flyTo(box, margin = 0.2) {
     if (!box || !this.viewer.isOpen()) return;
+    this.leads();
     const [x0, y0, x1, y1] = box;
     const air = margin * Math.max(x1 - x0, y1 - y0);
     const size = this.viewer.world.getItemAt(0).getContentSize();

@@ -4,7 +4,7 @@ import { floats, json, store } from "../store.js";
 import { violin } from "../violin.js";
 import { mapWords } from "./layers.js";
 
-const COLUMNS = [["gene", "Gene"], ["log2fc", "log2 FC"], ["auroc", "AUROC"], ["p_adj", "adj. p"], ["reliability", "Reliab."]];
+const COLUMNS = [["gene", "Gene"], ["log2fc", "log2 FC"], ["auroc", "AUROC"], ["p_adj", "adj. p"], ["reliability", "Reliable"]];
 
 export function genes(body, page, wish) {
   const panel = { region: wish.region || store.state?.focus || "", versus: "rest", sort: null, down: true, rows: null };
