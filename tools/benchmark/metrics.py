@@ -101,7 +101,7 @@ def resampled_rows(blocks: NDArray[np.str_], rng: np.random.Generator) -> NDArra
 def interval(draws: F64, level: float = 0.95) -> tuple[float, float]:
     """Percentile interval of bootstrap draws, NaN where fewer than half of them are defined."""
     kept = draws[np.isfinite(draws)]
-    if len(kept) * 2 < len(draws) or not len(kept):
+    if not len(kept) or len(kept) * 2 < len(draws):
         return float("nan"), float("nan")
     low, high = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

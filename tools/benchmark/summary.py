@@ -7,7 +7,7 @@ import numpy as np
 
 from tools.benchmark.config import Config
 from tools.benchmark.evaluate import Judged
-from tools.benchmark.metrics import F64, Mean, Sign, interval, mean_sem, sign_test
+from tools.benchmark.metrics import F64, Mean, Sign, interval, mean_sem, sign_test, weighted
 from tools.benchmark.units import Unit
 
 WEIGHTED, MACRO = "Overall weighted", "Macro"
@@ -82,24 +82,40 @@ class Difference:
 
 
 def differences(first: Judged, second: Judged, config: Config) -> list[Difference]:
-    """Paired over the units that both have: mean, bootstrap interval, exact sign test; one per class and overall."""
-    shared = [unit.name for unit in first.units if unit.name in {other.name for other in second.units}]
+    """Paired over the units and classes that both have: mean, bootstrap interval, exact sign test; classes and overall.
+
+    A class that one of them cannot score (a floor that never saw its label) counts for neither.
+    """
+    names = [[unit.name for unit in part.units] for part in (first, second)]
+    shared = [name for name in names[0] if name in names[1]]
     if not shared:
         return []
-    rows = [[[unit.name for unit in part.units].index(name) for name in shared] for part in (first, second)]
-    units = [first.units[index] for index in rows[0]]
-    gap = first.columns()[rows[0]] - second.columns()[rows[1]]
-    over = over_what(config)
-    values = averaged(gap, units, over)
-    drawn = nan_mean(averaged(np.moveaxis(first.draws[:, rows[0]] - second.draws[:, rows[1]], 1, 0), units, over))
-    found = []
-    for j, name in enumerate([*first.classes, WEIGHTED, MACRO]):
-        low, high = interval(drawn[:, j]) if len(drawn) else (float("nan"), float("nan"))
-        mean = mean_sem(values[:, j]).mean
-        found.append(
-            Difference(first.group, first.scorer, second.scorer, name, mean, low, high, sign_test(values[:, j]))
+    a, b = ([listed.index(name) for name in shared] for listed in names)
+    units, support, over = [first.units[index] for index in a], first.support[a], over_what(config)
+    values = averaged(_with_overall(first.auroc[a] - second.auroc[b], support, config), units, over)
+    n_classes = len(first.classes)
+    gaps = first.draws[:, a, :n_classes] - second.draws[:, b, :n_classes]
+    drawn = [nan_mean(averaged(_with_overall(gap, support, config), units, over)) for gap in gaps]
+    columns = np.stack(drawn) if drawn else np.zeros((0, n_classes + 2))
+    means = nan_mean(values)
+    if config.definition == "presence":  # the mean of class means, as in the tables
+        means[-1] = float(nan_mean(means[:n_classes]))
+        columns[:, -1] = nan_mean(columns[:, :n_classes].T)
+    return [
+        Difference(
+            first.group, first.scorer, second.scorer, name, float(means[j]), *interval(columns[:, j]),
+            sign_test(values[:, j]),
         )
-    return found
+        for j, name in enumerate([*first.classes, WEIGHTED, MACRO])
+    ]  # fmt: skip
+
+
+def _with_overall(gaps: F64, support: F64, config: Config) -> F64:
+    """(u, c) differences by class -> (u, c + 2) with those weighted by support and macro."""
+    overall = [
+        np.nan if config.definition == "presence" else weighted(row, n) for row, n in zip(gaps, support, strict=True)
+    ]
+    return np.concatenate([gaps, np.array(overall)[:, None], nan_mean(gaps.T)[:, None]], axis=1)
 
 
 def all_differences(judged: Sequence[Judged], config: Config) -> list[Difference]:

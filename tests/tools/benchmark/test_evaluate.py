@@ -1,9 +1,10 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from tests.tools.benchmark.synthetic import CLASSES, Planted, config, random_words, sample
+from tools.benchmark.config import Group
 from tools.benchmark.evaluate import Judged, judge_all, score_all
 from tools.benchmark.samples import Sample, Truth
 from tools.benchmark.scored import Scored, checked
@@ -118,6 +119,24 @@ def test_differences_are_paired() -> None:
     assert (macro.sign.above, macro.sign.below) == (5, 0) and macro.sign.p == pytest.approx(0.0625)
     assert macro.low > 0.2
     assert {(row.first, row.second) for row in all_differences(found, config())} == {("strong", "none")}
+
+
+def test_differences_are_over_the_classes_that_both_score() -> None:
+    @dataclass
+    class Blind(Planted):
+        """Knows nothing of the first class."""
+
+        def score(self, sample: Sample, key: str, group: Group) -> Scored | None:
+            scored = super().score(sample, key, group)
+            assert scored is not None
+            scored.raw[:, 0] = np.nan
+            return scored
+
+    samples = [sample(f"s{i}", random_words(i)) for i in range(3)]
+    strong, blind = (part for part in judged(samples, Planted(0.3, "a"), Blind(0.0, "b", "floor")) if part.primary)
+    rows = {row.column: row for row in differences(strong, blind, config())}
+    assert np.isnan(rows["NOR"].mean)
+    assert rows["Macro"].mean == pytest.approx((strong.auroc - blind.auroc)[:, 1:].mean())
 
 
 def test_what_was_seen_in_training_is_marked() -> None:
