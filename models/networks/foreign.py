@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -127,16 +127,3 @@ def count_blocks(tensors: Mapping[str, Any], prefix: str) -> int:
     """How many numbered blocks follow a prefix."""
     numbers = [int(found[1]) for name in tensors if (found := re.match(rf"{re.escape(prefix)}(\d+)\.", name))]
     return max(numbers, default=-1) + 1
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A tensor of which only the shape was read."""
-
-    shape: tuple[int, ...]
-
-
-def shapes_in(path: Path) -> dict[str, Shape]:
-    """Shapes of the tensors in a safetensors file, without reading them."""
-    with safe_open(path, "np") as file:
-        return {name: Shape(tuple(file.get_slice(name).get_shape())) for name in file.keys()}  # noqa: SIM118

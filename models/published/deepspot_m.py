@@ -1,4 +1,4 @@
-"""DeepSpot-M (Nonchev et al. 2026): one tile to 19,000 genes, through the authors' own package.
+"""DeepSpot-M (Nonchev et al. 2026): one tile to 19,000 genes, for non-commercial use.
 
 Its decoder looks at all patches of a tile, so that there is no tile embedding to keep: the "encoder" here already gives
 expression, and the predictor hands it on. The values are relative: a gene may be compared between spots, genes within a
@@ -7,7 +7,7 @@ spot may not.
 
 import csv
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,16 @@ from models.card import Card, ModelUnavailable
 from models.protocols import F32, TilePlan
 from models.published.vit_encoder import in_batches
 
+if TYPE_CHECKING:
+    from models.networks.deepspot_m import DeepSpotMNet
+
 GENES = 19368  # gene tokens in the released tokens.csv
 TILE_PX = 224
 SOURCE_OF_GENES = "scgpt"  # whose gene embeddings ask the decoder; the authors' default
-FILES = ("config.json", "model.safetensors", "tokens.csv")
-LICENSE = "CC-BY-NC-SA-4.0; package PolyForm-Noncommercial-1.0.0"
+FILES = ("model.safetensors", "tokens.csv")
+LICENSE = "CC-BY-NC-SA-4.0"
 SOURCE = "https://huggingface.co/ratschlab/DeepSpotM"
-PACKAGE = "pip install 'deepspotm==1.0.0'"
-OBTAIN = f"hf download ratschlab/DeepSpotM --local-dir {{folder}}, and {PACKAGE}"
+OBTAIN = "hf download ratschlab/DeepSpotM --local-dir {folder}"
 CITATION = "Nonchev et al. 2026 (DeepSpot-M)"
 
 
@@ -46,42 +48,25 @@ class DeepSpotMTiles:
         home="deepspot-m",
     )
 
-    def __init__(self, net: Any, processor: Any, device: str = "cpu") -> None:
+    def __init__(self, net: "DeepSpotMNet", device: str = "cpu") -> None:
         from models.networks.compute import torch_device
+        from models.networks.pixels import HALF, Pixels
 
         self._device = torch_device(device)
-        self._net, self._processor = net.to(self._device).eval(), processor
-        self._genes = len(net.gene_names)
+        self._net = net.float().to(self._device).eval()
+        self._pixels = Pixels(TILE_PX, HALF, "bicubic")
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> "DeepSpotMTiles":
-        """Read its folder with the authors' package; every tensor of the file must be one of the network."""
-        from models.checkpoint import require_fit
-        from models.networks.foreign import shapes_in
+        """Read its weights, strictly."""
+        from models.networks.deepspot_m import load_deepspot_m
 
-        try:
-            from deepspotm import DeepSpotM
-        except ImportError as error:
-            raise ModelUnavailable(
-                f"DeepSpot-M needs its authors' package, for non-commercial use, which cannot be imported ({error}): "
-                f"{PACKAGE}."
-            ) from error
-        net, processor = DeepSpotM.from_pretrained(str(folder), source=SOURCE_OF_GENES, device="cpu")
-        path = folder / "model.safetensors"
-        require_fit(shapes_in(path), {name: tuple(value.shape) for name, value in net.state_dict().items()}, path)
-        return cls(net, processor, device)
+        return cls(load_deepspot_m(folder / "model.safetensors", SOURCE_OF_GENES, TILE_PX), device)
 
     def encode_image(self, tiles: NDArray[np.uint8]) -> F32:
         """(n, h, w, 3) uint8 RGB at 0.5 um/px, h = w -> (n, genes) relative log1p CP10K."""
-        return in_batches(tiles, self._device.type, self._expression, self._genes)
-
-    def _expression(self, tiles: NDArray[np.uint8]) -> Any:
-        import torch
-        from PIL import Image
-
-        pictures = (Image.fromarray(tile).resize((TILE_PX, TILE_PX), Image.Resampling.BILINEAR) for tile in tiles)
-        batch = torch.stack([self._processor(picture) for picture in pictures])
-        return self._net(batch.to(self._device))[0]
+        genes = len(self._net.decoder.bio)
+        return in_batches(tiles, self._device.type, lambda part: self._net(self._pixels(part, self._device)), genes)
 
 
 class DeepSpotM:
