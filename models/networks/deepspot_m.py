@@ -115,8 +115,8 @@ def _names(decoder: GeneDecoder, source: str) -> dict[str, From]:
 def merge_adapters(tensors: Mapping[str, Any], scale: float = LORA_SCALE) -> dict[str, Any]:
     """Backbone tensors under Dinov2's names, each low-rank adapter added to the matrix that it adapts.
 
-    W x + scale B (A x) = (W + scale B A) x: the same function, computed in float64 once. A matrix without an adapter that
-    fits, or an adapter without its matrix, keeps its published name, by which `fill` reports it.
+    W x + scale B (A x) = (W + scale B A) x: the same function, computed in float64 once. A matrix without an adapter
+    that fits, or an adapter without its matrix, keeps its published name, by which `fill` reports it.
     """
     found = {name.removeprefix(BACKBONE): value for name, value in tensors.items() if name.startswith(BACKBONE)}
     for name in [name for name in found if name.endswith(".base_layer.weight")]:
