@@ -87,7 +87,12 @@ class ModelGuard(AgentMiddleware[Any, Any, Any]):
         return ModelResponse(result=[self._checked(message) for message in response.result])
 
     def _checked(self, message: Any) -> Any:
-        if not isinstance(message, AIMessage) or message.tool_calls:
+        if not isinstance(message, AIMessage):
+            return message
+        ended = message.response_metadata.get("finish_reason")
+        if message.tool_calls and ended in (None, "length"):  # arguments that end too early may still parse
+            raise ChatModelError(f"The chat model at {self._server} broke off in the middle of a tool call; ask again.")
+        if message.tool_calls:
             return message
         calls = calls_in_text(message.text, self._tool_names)
         if calls:
@@ -98,7 +103,7 @@ class ModelGuard(AgentMiddleware[Any, Any, Any]):
             else "returned an empty answer; ask again, or try another model"
             if not message.text.strip()
             else "was cut off in the middle of its answer; ask again"
-            if not message.response_metadata.get("finish_reason")
+            if not ended
             else None
         )
         if problem:

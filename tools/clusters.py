@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
 from models.protocols import F32
-from tools.enrichment import Enriched, enriched_terms
+from tools.enrichment import Enriched, distinct, enriched_terms
 from tools.errors import ToolError
 from tools.prepared import PreparedSlide
 
@@ -98,7 +98,8 @@ def _silhouette(x: F32, labels: NDArray[np.int64]) -> float:
 
 def _cluster(slide: PreparedSlide, labels: NDArray[np.int64], number: int, auroc: NDArray[np.float64]) -> Cluster:
     rows = np.flatnonzero(labels == number)
-    terms = tuple(term for term in enriched_terms(slide, rows)[:CAPTION_TERMS] if term.z > CLEAR_Z)
+    clear = [term for term in enriched_terms(slide, rows) if term.z > CLEAR_Z]
+    terms = tuple(distinct(clear)[:CAPTION_TERMS])
     return Cluster(f"c{number + 1}", rows, terms, _genes(slide.adata, rows, auroc))
 
 

@@ -11,6 +11,8 @@ from tools.null_maps import null_maps
 from tools.prepared import PreparedSlide
 from tools.vocabulary import TERMS
 
+SAME = 0.01  # SDs of unrelated phrases
+
 
 @dataclass(frozen=True)
 class Enriched:
@@ -54,6 +56,15 @@ def enriched_terms(
         for i, term in enumerate(terms)
     ]
     return sorted(found, key=lambda term: -term.z)
+
+
+def distinct(terms: Sequence[Enriched]) -> list[Enriched]:
+    """Terms without those that say the same as one before them: equal scores inside and outside."""
+    kept: list[Enriched] = []
+    for term in terms:
+        if not any(abs(term.inside - k.inside) + abs(term.outside - k.outside) < SAME for k in kept):
+            kept.append(term)
+    return kept
 
 
 def _mean(maps: F32, rows: NDArray[np.int64]) -> F32:

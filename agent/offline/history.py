@@ -93,7 +93,8 @@ def _after(focus: Focus, call: Done) -> Focus:
     if call.step.tool in ("cluster_spots", "annotate_spots", "score_gene_set"):
         return replace(focus, regions=(), region_arg="")
     if call.step.tool == "rank_spots":
-        return replace(focus, query=str(args["query"]), regions=(), region_arg="")
+        minus = f"{args['query']} minus {args['minus']}" if args.get("minus") else ""
+        return replace(focus, query=str(args["query"]), regions=(), region_arg=minus)
     if call.step.tool == "show_gene":
         return replace(focus, genes=tuple(args["genes"]))
     return Focus(slide=focus.slide) if call.step.tool == "tile_slide" else focus

@@ -60,7 +60,8 @@ class Planner:
             if again:
                 return Plan(steps=again)
         gives_mpp = focus.slide and slots.pixel_size(clause)[0] is not None
-        intent = "open_slide" if gives_mpp else grammar.intent_of(masked)
+        opens = gives_mpp or pattern("slots", "opens_file").search(clause)
+        intent = "open_slide" if opens else grammar.intent_of(masked)
         if intent is None:
             guess = self._classifier.guess(re.sub(r"\br\d+\b", "REGION", masked))
             intent = self._settle(guess, masked)
@@ -137,7 +138,8 @@ def _moved(focus: Focus, steps: tuple[Step, ...], offset: int) -> Focus:
             shown = measured if isinstance(measured, FromStep) else FromStep(number)
             focus = replace(focus, regions=shown, query=query, region_arg="", queries=(*focus.queries, query))
         elif step.tool == "rank_spots":
-            focus = replace(focus, query=str(step.args["query"]), region_arg="", regions=())
+            minus = f"{step.args['query']} minus {step.args['minus']}" if step.args.get("minus") else ""
+            focus = replace(focus, query=str(step.args["query"]), region_arg=minus, regions=())
         elif step.tool == "show_gene":
             focus = replace(focus, genes=tuple(step.args["genes"]))
         elif step.tool in ("cluster_spots", "annotate_spots", "score_gene_set", "open_slide"):

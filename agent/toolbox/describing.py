@@ -11,7 +11,7 @@ from agent.session import Session
 from agent.toolbox.places import Place, prepared_slide, resolve
 from agent.toolbox.words import area, basis, counted, number, p_value, part, percent, place
 from tools import genes as gene_tools
-from tools.enrichment import Enriched, enriched_terms
+from tools.enrichment import Enriched, distinct, enriched_terms
 from tools.prepared import PreparedSlide
 
 MOST_TERMS, MOST_GENES = 4, 6
@@ -82,7 +82,7 @@ def _terms_artifact(region: str, versus: str, terms: list[Enriched]) -> Artifact
 
 def _terms_line(terms: list[Enriched]) -> str:
     """Terms that beat nearly all unrelated phrases, best first."""
-    clear = [term for term in terms if term.beats >= STANDS_OUT][:MOST_TERMS]
+    clear = distinct([term for term in terms if term.beats >= STANDS_OUT])[:MOST_TERMS]
     if not clear:
         return "none stands out from unrelated phrases"
     return ", ".join(
@@ -108,12 +108,8 @@ def _genes_line(
     artifacts.append({"kind": "genes", "region": region, "versus": other, "rows": rows_})
     if not stats:
         return "No gene is higher."
-    return (
-        "Genes "
-        + ", ".join(
-            f"{s.gene} (log2FC {s.log2fc:.2f}, AUROC {s.auroc:.2f}, adjusted {p_value(s.p_adj)}, "
-            f"reliability {number(s.reliability)})"
-            for s in stats
-        )
-        + "."
-    )
+    said = [
+        f"{s.gene} (log2FC {s.log2fc:.2f}, AUROC {s.auroc:.2f}, reliability {number(s.reliability)})" for s in stats
+    ]
+    worst = p_value(max(s.p_adj for s in stats))
+    return f"Genes {', '.join(said)}; adjusted {worst} or less."

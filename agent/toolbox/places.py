@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from agent.events import Artifact
 from agent.session import Session
 from agent.toolbox.errors import told
-from agent.toolbox.evidence import evidence
+from agent.toolbox.evidence import evidence, null_peaks
 from tools.errors import ToolError
 from tools.prepared import PreparedSlide, load_prepared
 from tools.regions import Region, highlight
 
 _IDS = re.compile(r"r\d+(?:\s*(?:,|-|and|\s)\s*r\d+)*\Z", re.I)
 _CLUSTERS = re.compile(r"(?:clusters? c?|c)\d+(?:\s*(?:,|and|\s)\s*(?:cluster )?c?\d+)*\Z", re.I)
+_MINUS = re.compile(r"(.+?) minus (.+)\Z", re.I)
 _OUTSIDE = re.compile(r"(?:everything )?(?:outside|not in|not|except|all but)(?: of)? (.+)\Z", re.I)
 
 
@@ -57,7 +58,7 @@ def prepared_slide(session: Session) -> PreparedSlide:
 def outline(session: Session, query: str, fraction: float | None = None) -> tuple[list[Region], list[Artifact]]:
     """Regions that answer `query`, kept in the session, with the artefacts that draw them."""
     slide = prepared_slide(session)
-    values = slide.text_scores(query)
+    values = scores_of(slide, query)
     layer = session.add_layer(query, "score", values)
     label = query if fraction is None else f"{query}, best {100 * fraction:g} %"
     regions = _known(session, label) or session.add_regions(highlight(values, slide.spots, label, fraction))
@@ -90,9 +91,10 @@ def resolve(session: Session, text: str) -> Place:
 
 def _look_up(session: Session, slide: PreparedSlide, text: str) -> Place:
     """Words that were not outlined before. Those no better than chance give spots with a doubt, but no outline."""
-    values = slide.text_scores(text)
-    found = evidence(slide, text, values)
-    if found.nearest:
+    values = scores_of(slide, text)
+    minus = _MINUS.match(text)
+    found = evidence(slide, text, values, null_peaks(slide, bool(minus)), twins=not minus)
+    if found.nearest and not minus:
         raise ToolError(found.words(text))
     if found.absent:
         regions = highlight(values, slide.spots, text)
@@ -124,6 +126,12 @@ def _by_cluster(session: Session, text: str) -> Place:
     return Place(_union(found), f"cluster {', '.join(c.id for c in found)} ({'; '.join(c.query for c in found)})")
 
 
+def scores_of(slide: PreparedSlide, text: str) -> NDArray[np.float32]:
+    """Scores (n,) of words, which may be "A minus B"."""
+    minus = _MINUS.match(text)
+    return slide.text_scores(minus[1], minus[2]) if minus else slide.text_scores(text)
+
+
 def recent_places(session: Session, at_most: int = 2) -> list[Place]:
     """The queries that are outlined now, the last ones first, each as the union of its regions."""
     shown = [session.regions[name] for name in session.shown_regions if name in session.regions]
@@ -150,8 +158,13 @@ def _by_ids(session: Session, text: str) -> Place:
 
 
 def _known(session: Session, query: str) -> list[Region]:
-    same = [region for region in session.regions.values() if region.query.lower() == query.lower()]
+    same = [region for region in session.regions.values() if _spelt(region.query) == _spelt(query)]
     return sorted(same, key=lambda region: int(region.id[1:]))
+
+
+def _spelt(words: str) -> str:
+    """Words in one spelling, so that tumours and tumor are one region."""
+    return " ".join(words.lower().replace("tumour", "tumor").split())
 
 
 def _union(regions: list[Region]) -> NDArray[np.int64]:

@@ -37,13 +37,10 @@ def spatial_relation(runtime: ToolRuntime[Session], region_a: str, region_b: str
     found = relate(a.rows, b.rows, slide.spots)
     lines = [found_place.doubt for found_place in (a, b) if found_place.doubt]
     lines += _relation_lines(found, a.label, b.label, slide)
+    to_spots, to_border = float(np.median(found.to_spots)), float(np.median(found.to_border))
     rows = [
-        {
-            "measure": "median distance to the nearest spot of B",
-            "value": float(np.median(found.to_spots)),
-            "unit": "um",
-        },
-        {"measure": "median distance to B's border", "value": float(np.median(found.to_border)), "unit": "um"},
+        {"measure": "median distance to the nearest spot of B", "value": to_spots, "unit": "um"},
+        {"measure": "median distance to B's border, negative inside", "value": to_border, "unit": "um"},
         {"measure": "contact", "value": found.contact, "unit": "share"},
         {"measure": "contact expected by chance", "value": found.expected, "unit": "share"},
         {"measure": "p", "value": found.p, "unit": ""},

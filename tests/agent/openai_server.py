@@ -2,8 +2,9 @@
 
 `python openai_server.py SCRIPT.json` prints its port. The script is a list of replies, one a request; the last one is
 repeated. A reply is {"text"}, {"calls": [[name, args], ...]}, {"status", "message"}, {"cut": text}, {"hangup": true},
-{"body": raw text}, {"bad_args": [name, text]} or {"stall": seconds}. Every request's body is appended to
-SCRIPT.log.
+{"body": raw text}, {"bad_args": [name, text]}, {"cut_call": [name, text]} (the stream ends inside a call's arguments)
+or {"stall": seconds}; beside them "pause" seconds between pieces and "usage" [read, written] tokens. Every request's
+body is appended to SCRIPT.log.
 """
 
 import json
@@ -61,16 +62,19 @@ class Handler(BaseHTTPRequestHandler):
             return
         text = reply.get("text") or reply.get("cut") or ""
         for start in range(0, len(text), 7):
+            time.sleep(reply.get("pause", 0))
             self._chunk({"content": text[start : start + 7]})
         calls = [(name, json.dumps(args)) for name, args in reply.get("calls", [])]
-        calls += [tuple(reply["bad_args"])] if "bad_args" in reply else []
+        calls += [tuple(reply[key]) for key in ("bad_args", "cut_call") if key in reply]
         for index, (name, args) in enumerate(calls):
             head = {"index": index, "id": f"call_{SERVED}_{index}", "type": "function"}
             self._chunk({"tool_calls": [head | {"function": {"name": name, "arguments": ""}}]})
             for start in range(0, len(args), 5):
                 self._chunk({"tool_calls": [{"index": index, "function": {"arguments": args[start : start + 5]}}]})
-        if "cut" not in reply:
+        if "cut" not in reply and "cut_call" not in reply:
             self._chunk({}, "tool_calls" if calls else "stop")
+            if "usage" in reply:
+                self._usage(*reply["usage"])
             self._write("data: [DONE]\n\n")
         self._write("")
 
@@ -78,6 +82,12 @@ class Handler(BaseHTTPRequestHandler):
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         event = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "test", "choices": [choice]}
         self._write(f"data: {json.dumps(event)}\n\n")
+
+    def _usage(self, read: int, written: int) -> None:
+        """The last event of a stream: no choice, but what it took."""
+        usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+        event = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "test", "choices": []}
+        self._write(f"data: {json.dumps(event | {'usage': usage})}\n\n")
 
     def _write(self, text: str) -> None:
         data = text.encode()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent import chat_models
-from agent.events import AnswerDelta, ToolStarted
+from agent.events import Answer, AnswerDelta, ToolStarted
 from agent.loop import Conversation
 from agent.session import Session
 from tests.agent.conftest import Server, Settings, answer, calls
@@ -147,3 +147,49 @@ def test_what_no_tool_said_is_marked(session: Session, serve: Serve) -> None:
     server = serve([EPIDERMIS, {"text": "It covers 87.5 mm2 and is full of KRT77."}])
     said = answer(list(Conversation(session, server.settings()).ask("Where is the epidermis?")))
     assert said.endswith("(In no tool result of this conversation: 87.5, KRT77.)")
+
+
+def test_a_seeing_model_gets_the_picture(session: Session, serve: Serve) -> None:
+    view = {"calls": [["view_region", {"region": "epidermis"}]]}
+    server = serve([view, {"text": "I see keratinocytes."}, {"text": "Again."}])
+    talk = Conversation(session, replace(server.settings(), chat_sees=True))
+    assert answer(list(talk.ask("show me the epidermis up close"))).startswith("I see keratinocytes.")
+    last = server.requests()[1]["messages"][-1]
+    assert last["role"] == "user" and last["content"][1]["image_url"]["url"].startswith("data:image/png;base64,")
+    list(talk.ask("and now?"))
+    assert all(isinstance(message["content"], str | None) for message in server.requests()[2]["messages"])
+    blind = serve([view, {"text": "Fine."}])
+    list(Conversation(session, blind.settings()).ask("show me the epidermis up close"))
+    assert blind.requests()[1]["messages"][-1]["role"] == "tool"
+
+
+def test_tokens_and_cost_are_told(session: Session, serve: Serve) -> None:
+    server = serve([EPIDERMIS | {"usage": [100, 20]}, {"text": "There.", "usage": [300, 10]}])
+    settings = replace(server.settings(), chat_price_in=2.0, chat_price_out=8.0)
+    last = list(Conversation(session, settings).ask("Where is the epidermis?"))[-1]
+    assert isinstance(last, Answer) and last.usage is not None
+    assert (last.usage.input_tokens, last.usage.output_tokens) == (400, 30)
+    assert last.usage.cost == pytest.approx((400 * 2 + 30 * 8) / 1e6)
+    assert server.requests()[0]["stream_options"] == {"include_usage": True}
+
+
+def test_arguments_can_be_held_to_the_schema(session: Session, serve: Serve) -> None:
+    server = serve([{"text": "Hello."}])
+    list(Conversation(session, replace(server.settings(), chat_strict=True)).ask("hi"))
+    functions = [tool["function"] for tool in server.requests()[0]["tools"]]
+    assert all(function["strict"] and not function["parameters"]["additionalProperties"] for function in functions)
+
+
+def test_a_stream_that_breaks_inside_a_tool_call(session: Session, serve: Serve) -> None:
+    server = serve([{"cut_call": ["highlight_region", '{"query": "epid']}, {"text": "Here."}])
+    talk = Conversation(session, server.settings())
+    said = answer(list(talk.ask("Where is the epidermis?")))
+    assert said.startswith("The chat model at 127.0.0.1:") and said.endswith(".")
+    assert answer(list(talk.ask("Still there?"))) == "Here."
+
+
+def test_a_slow_stream_is_waited_for(session: Session, serve: Serve) -> None:
+    server = serve([{"text": "Slowly, but it comes.", "pause": 0.5}])
+    events = list(Conversation(session, replace(server.settings(), chat_timeout_s=2.0)).ask("hi"))
+    assert answer(events) == "Slowly, but it comes."
+    assert sum(isinstance(event, AnswerDelta) for event in events) >= 3
