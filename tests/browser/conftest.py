@@ -100,7 +100,7 @@ def opened(browser: Browser, url: str, **how: Any) -> Iterator[Page]:
     tab.on("request", lambda request: wrong.append(request.url) if not _is_own(request.url, url) else None)
     tab.goto("/")
     tab.wait_for_selector(".sw-chip", timeout=60_000)
-    tab.wait_for_function("() => window.SpotWhisperer?.page?.left.viewer.isOpen()", timeout=60_000)
+    tab.wait_for_function("() => window.SpotWhisperer?.page.left.viewer.isOpen()", timeout=60_000)
     yield tab
     shifts = tab.evaluate("() => window.shifts")
     context.close()

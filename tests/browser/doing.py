@@ -19,7 +19,7 @@ def ask(page: Page, question: str) -> None:
 def answered(page: Page) -> None:
     """Wait until no turn is running and the slide shows what it brought."""
     expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=PATIENCE_MS)
-    page.wait_for_load_state("networkidle")
+    page.wait_for_function("() => window.SpotWhisperer.settled()", timeout=PATIENCE_MS)
 
 
 def panel(page: Page, name: str) -> Locator:

@@ -32,6 +32,5 @@ def test_nothing_serious_is_found(browser: Browser, address: str, scheme: str):
         wrong = {}
         for name in PANELS if scheme == "light" else ("layers", "genes"):
             panel(page, name)
-            page.wait_for_load_state("networkidle")
             wrong[name] = serious(page)
         assert {name: found for name, found in wrong.items() if found} == {}

@@ -26,8 +26,7 @@ def shot(demo_page: Page, request: pytest.FixtureRequest) -> Shot:
         if folder is not None:
             if not demo_page.locator(".sw-tip:visible").count():
                 demo_page.mouse.move(5, 5)
-            demo_page.wait_for_load_state("networkidle")
-            demo_page.wait_for_timeout(900)  # the view glides to its place
+            demo_page.wait_for_timeout(1500)  # the view glides to its place, pictures come
             demo_page.screenshot(path=folder / f"{name}.png")
 
     return take

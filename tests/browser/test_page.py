@@ -40,7 +40,7 @@ def test_layers_are_renamed_shown_and_removed(page: Page):
     first = drawer.locator(".sw-list .sw-row").last
     first.get_by_role("textbox").fill("fibres")
     page.keyboard.press("Enter")
-    drawer.get_by_role("button", name="Show fibres").click()
+    drawer.get_by_role("button", name="Show fibres", exact=True).click()
     expect(page.locator('[data-side="left"] .sw-legend-title')).to_have_text("fibres", timeout=PATIENCE_MS)
     drawer.get_by_role("button", name="Remove fibres").click()
     expect(drawer.locator(".sw-list .sw-row")).to_have_count(1)
@@ -54,7 +54,7 @@ def test_old_outlines_do_not_stay_under_a_new_map(page: Page):
     old = [region for region in state(page, "regions") if region["query"] == "epidermis"]
     assert old
     assert not any(region["shown"] for region in old)
-    panel(page, "regions").get_by_role("button", name="Show epidermis").click()
+    panel(page, "regions").get_by_role("button", name="Show epidermis", exact=True).click()
     page.wait_for_function("() => window.SpotWhisperer.store.state.regions.some((region) => region.shown)")
 
 
@@ -149,7 +149,7 @@ def test_everything_without_a_mouse(page: Page):
     page.keyboard.press("Enter")
     expect(page.locator("#sw-chat .user-row")).to_have_count(1, timeout=PATIENCE_MS)
     answered(page)
-    page.locator('[data-side="left"] .openseadragon-canvas').focus()
+    page.get_by_role("application", name="Slide.").focus()
     before = page.evaluate("() => window.SpotWhisperer.page.left.viewer.viewport.getZoom()")
     page.keyboard.press("+")
     page.wait_for_function("(before) => window.SpotWhisperer.page.left.viewer.viewport.getZoom() > before", arg=before)

@@ -43,8 +43,12 @@ export function mount(element, props, watch, trigger) {
   };
   watch("signal", read);
   read();
-  page.store = store;
-  window.SpotWhisperer = { page, store, showAnswer };
+  // Whether the slide's side shows what the conversation last told it.
+  const settled = () => {
+    const signal = JSON.parse(props.signal);
+    return store.state?.visit === signal.visit && store.state.version >= signal.version;
+  };
+  window.SpotWhisperer = { page, store, showAnswer, settled };
 }
 
 function show(page, state, before) {
