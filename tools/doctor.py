@@ -72,7 +72,7 @@ def _packages() -> list[Check]:
 
 
 def _torchvision() -> list[Check]:
-    """Nothing here needs torchvision; beside the wrong torch it breaks packages that do (DeepSpot-M's, timm)."""
+    """Nothing here needs torchvision; beside the wrong torch it breaks packages that do (timm, transformers)."""
     try:
         version = importlib.metadata.version("torchvision")
         wanted = importlib.metadata.requires("torchvision") or []
@@ -84,8 +84,12 @@ def _torchvision() -> list[Check]:
     if done.returncode == 0:
         return [Check("torchvision", True, pair)]
     reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-    built_for = next((name for name in wanted if name.startswith("torch==")), "another torch")
-    cure = f"install the build of torchvision for this torch (it wants {built_for}), or uninstall it: it is optional"
+    plain = [name.replace(" ", "").replace("(", "").replace(")", "") for name in wanted]
+    built_for = next((name for name in plain if name.startswith("torch==")), "another torch")
+    cure = (
+        f"nothing here needs it: pip uninstall torchvision; or bring its build for this torch (this one wants {built_for}"
+        ", and a CPU torch wants a CPU torchvision)"
+    )
     return [Check("torchvision", False, f"{pair} does not import ({reason})", cure, needed=False)]
 
 

@@ -47,7 +47,7 @@ def convert_whisperer(folder: Path, out: Path, *, image: bool) -> dict[str, Any]
     Raises ModelUnavailable that names what is absent in `folder`, or each tensor that does not fit.
     """
     ckpt = _one(folder, "*.ckpt", "the checkpoint (.ckpt)")
-    geneformer = _one(folder, "**/geneformer-12L-30M*", "the folder geneformer-12L-30M")
+    geneformer = _one(folder, "**/geneformer-12L-30M", "the folder geneformer-12L-30M")
     vocabulary = _one(folder, "**/vocab.txt", "BioBERT's vocab.txt")
     genes = _genes(folder)
     state = _state(ckpt)

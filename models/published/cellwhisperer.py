@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
     from models.networks.whisperer import Whisperer
 
+# Literal braces would be taken for places to fill in, so there are none.
+SIDE_FILES = (
+    "`hf download ctheodoris/Geneformer --revision 9d41e7053af8a702003d99305cee01cd34b62ab7 --include "
+    "'geneformer-12L-30M/*' 'geneformer/*.pkl' --local-dir FOLDER`; "
+    "`hf download dmis-lab/biobert-v1.1 vocab.txt config.json tokenizer_config.json --local-dir FOLDER/biobert-v1.1`; "
+    "ensembl_gene_symbol_map.csv of github.com/zinagoodlab/spatialwhisperer (src/spatialwhisperer/data)"
+)
 LEAST_GENES = 100  # as many as CellWhisperer asks of a cell
 TEXTS = 64
 CELLS = {"cpu": 4, "cuda": 32}
@@ -37,10 +44,9 @@ class CellWhisperer:
         citation="Schaefer et al. 2025 (CellWhisperer); Theodoris et al. 2023 (Geneformer); Lee et al. 2020 (BioBERT)",
         files=("model.safetensors", "config.json", "genes.csv", "tokenizer/vocab.txt"),
         obtain=(
-            "from its page cellwhisperer_clip_v1.ckpt and ensembl_gene_symbol_map.csv; "
-            "`hf download ctheodoris/Geneformer --revision 9d41e7053af8a702003d99305cee01cd34b62ab7` for "
-            "geneformer-12L-30M and its two dictionaries; `hf download dmis-lab/biobert-v1.1`; all in one folder, then "
-            "`python app.py models convert cellwhisperer FOLDER`; it writes {folder}"
+            "into one FOLDER: https://medical-epigenomics.org/papers/schaefer2025cellwhisperer/data/models/"
+            f"cellwhisperer_clip_v1.ckpt; {SIDE_FILES}; then `python app.py models convert cellwhisperer FOLDER`; it "
+            "writes {folder}"
         ),
         ranks_genes=True,
     )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.card import Card, ModelUnavailable
 from models.protocols import F32, TilePlan
-from models.published.cellwhisperer import CellWhisperer, load_whisperer
+from models.published.cellwhisperer import SIDE_FILES, CellWhisperer, load_whisperer
 from models.published.rank_encoding import GeneTokens, read_tokens
 from models.published.wordpiece import WordPieces
 
@@ -20,8 +20,7 @@ LICENSE = "CC-BY-NC-4.0"
 SOURCE = "https://huggingface.co/Good-Lab/spatialwhisperer"
 CITATION = "Schaefer et al. 2026 (SpatialWhisperer)"
 OBTAIN = (
-    "`hf download Good-Lab/spatialwhisperer` for spatialwhisperer.ckpt; geneformer-12L-30M with its dictionaries, "
-    "dmis-lab/biobert-v1.1 and ensembl_gene_symbol_map.csv as for cellwhisperer; all in one folder, then "
+    f"into one FOLDER: `hf download Good-Lab/spatialwhisperer --local-dir FOLDER`; {SIDE_FILES}; then "
     "`python app.py models convert spatialwhisperer FOLDER`; it writes {folder}"
 )
 
@@ -58,7 +57,7 @@ class SpatialWhispererImage(CellWhisperer):
         input_px=224,
         input_um=112.0,
         files=FILES,
-        obtain=OBTAIN + ", and uni2-h",
+        obtain=OBTAIN + "; its image side is uni2-h",
         home="spatialwhisperer",
     )
     encoder = "uni2-h"
