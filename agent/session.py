@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import CoreSchema, core_schema
 
 from agent.events import Artifact
 from tools.prepare import PrepareOptions, Runtime
@@ -94,6 +95,11 @@ class Session:
     shown_layer: str | None = None
     shown_regions: tuple[str, ...] = ()
     slide_folders: tuple[Path, ...] = field(default_factory=lambda: (Path.cwd(),))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> CoreSchema:
+        """Tools get the session as it is: nothing in it is for a schema."""
+        return core_schema.is_instance_schema(cls)
 
     def add_layer(self, title: str, kind: LayerKind, values: NDArray[np.float32], labels: Iterable[str] = ()) -> Layer:
         """Keep one value per spot of the open slide under a new id (l1, l2, ...)."""
