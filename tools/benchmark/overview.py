@@ -20,6 +20,10 @@ name of its definition, stands beside its floors, and says whether the weights h
 - **measured expression** is an upper bound: what the joint space could do with perfect prediction. It is not
   SpotWhisperer.
 """
+FLATTERED = (
+    "> **Rows marked (seen in training) are no evidence**: these weights learned from the same patients. `--held-out` "
+    "judges weights that did not.\n"
+)
 
 
 def write_overview(folder: Path, names: Sequence[str]) -> None:
@@ -46,6 +50,8 @@ def _entry(name: str, found: dict[str, Any]) -> str:
         for row in found["tables"]
         if row["group"] == group and row["column"] == MACRO
     ]
+    if any(row["seen_in_training"] for row in [*found["tables"], *found["expression"]]):
+        lines.append(FLATTERED)
     if rows:
         lines.append(markdown(["labels", "scorer", "macro AUROC (95% interval)"], rows) + "\n")
     if found["expression"]:
