@@ -87,8 +87,8 @@ def _torchvision() -> list[Check]:
     plain = [name.replace(" ", "").replace("(", "").replace(")", "") for name in wanted]
     built_for = next((name for name in plain if name.startswith("torch==")), "another torch")
     cure = (
-        f"nothing here needs it: pip uninstall torchvision; or bring its build for this torch (this one wants {built_for}"
-        ", and a CPU torch wants a CPU torchvision)"
+        "nothing here needs it: pip uninstall torchvision; or bring its build for this torch "
+        f"(this one wants {built_for}, and a CPU torch wants a CPU torchvision)"
     )
     return [Check("torchvision", False, f"{pair} does not import ({reason})", cure, needed=False)]
 

@@ -1,8 +1,14 @@
 """`models`, `models convert`, `models fetch`, and sets whose weights are not here."""
 
+import http.server
 import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -13,6 +19,8 @@ from models.card import ModelUnavailable
 from models.published.deepspot import PublishedPredictor
 from models.registry import SETS, ModelSet, model_set, require
 from tests.models.published.deepspot_release import release_classes, save, write_side_files
+
+ROOT = Path(__file__).parent.parent.parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -124,3 +132,80 @@ def test_every_set_names_known_models() -> None:
 
     for models in SETS.values():
         assert {models.encoder, models.predictor, models.joint} <= set(REGISTRY)
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """As much of the Hugging Face hub as a download asks for; repositories of MahmoodLab want a login."""
+
+    files: ClassVar[dict[str, bytes]] = {"config.json": b"{}", "vocab.json": b"{}", "README.md": b"not asked for"}
+    files |= {"merges.txt": b"#version: 0.2", "model.safetensors": b"weights", "flax_model.msgpack": b"not asked for"}
+    commit = "0123456789abcdef0123456789abcdef01234567"
+
+    def do_HEAD(self) -> None:
+        self.answer(body=False)
+
+    def do_GET(self) -> None:
+        self.answer(body=True)
+
+    def answer(self, *, body: bool) -> None:
+        name = self.path.split("?")[0].rpartition("/")[2]
+        if "/MahmoodLab/" in self.path:
+            self.send_response(403)
+            self.send_header("X-Error-Code", "GatedRepo")
+            self.end_headers()
+            return
+        siblings = [{"rfilename": file} for file in self.files]
+        listing = {"id": "vinid/plip", "sha": self.commit, "siblings": siblings, "tags": [], "private": False}
+        tree = [{"type": "file", "path": file, "size": len(whole), "oid": file} for file, whole in self.files.items()]
+        if "/api/" in self.path:
+            content = json.dumps(tree if "/tree/" in self.path else listing).encode()
+        else:
+            content = self.files[name]
+        self.send_response(200)
+        headers = {"ETag": f'"{name}"', "X-Repo-Commit": self.commit, "Content-Length": str(len(content))}
+        for key, value in headers.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(content)
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Callable[..., "subprocess.CompletedProcess[str]"]]:
+    """Runs the command line in a process of its own, beside a hub on this machine."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        places = {"HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}", "HF_HOME": str(tmp_path / "hf")}
+        places |= {"SPOTWHISPERER_MODELS_DIR": str(tmp_path / "models"), "HF_HUB_DISABLE_XET": "1"}
+
+        def command(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+            whole = [sys.executable, "app.py", *arguments]
+            return subprocess.run(whole, cwd=ROOT, env=os.environ | places | more, capture_output=True, text=True)
+
+        yield command
+        server.shutdown()
+
+
+def test_fetch_brings_what_a_model_reads_and_no_more(tmp_path: Path, hub: Callable[..., Any], monkeypatch: Any) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    done = hub("models", "fetch", "plip", "--json")
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "models" / "plip"
+    here = {path.name for path in folder.iterdir() if path.is_file()}
+    assert here == {"config.json", "vocab.json", "merges.txt", "model.safetensors"}
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+
+
+def test_fetch_of_a_gated_model_says_where_to_ask(hub: Callable[..., Any], monkeypatch: Any) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    done = hub("models", "fetch", "uni")
+    assert done.returncode == 2 and "accept its terms there" in done.stderr, done.stderr
+
+
+def test_fetch_without_a_network_says_what_to_do(hub: Callable[..., Any], monkeypatch: Any) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    done = hub("models", "fetch", "keep", HF_ENDPOINT="http://127.0.0.1:9")
+    assert done.returncode == 2 and "On a machine with a network" in done.stderr, done.stderr

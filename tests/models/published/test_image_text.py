@@ -14,6 +14,7 @@ from torch import nn
 
 from models.card import ModelUnavailable
 from models.networks.pixels import CLIP, HALF, IMAGENET
+from models.protocols import ImageTextModel
 from models.published.conch import ConchModel
 from models.published.image_text import TwoTowers
 from models.published.keep import KeepModel
@@ -36,6 +37,7 @@ def pixels(tiles: NDArray[np.uint8], normal: Any, px: int = 224) -> torch.Tensor
 
 def same(model: TwoTowers, tiles: NDArray[np.uint8], image: torch.Tensor, text: torch.Tensor, scale: float) -> None:
     """Features, unit vectors and scale, each within 1e-5."""
+    assert isinstance(model, ImageTextModel)
     features = model.encode_image(tiles)
     assert np.abs(features - image.detach().numpy()).max() <= 1e-5
     expected = torch.nn.functional.normalize(image, dim=1).detach().numpy()

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from models.card import ModelUnavailable
 from models.convert.whisperer import convert_whisperer
 from models.networks.vit import VisionTransformer, VitSpec
+from models.protocols import ImageTextModel, JointModel
 from models.published.spatialwhisperer import SpatialWhisperer, SpatialWhispererImage
 from models.published.uni import Uni2
 from tests.models.published.conftest import randomise
@@ -30,6 +31,7 @@ def release(tmp_path: Path) -> Release:
 
 def test_transcriptome_and_text(release: Release, tmp_path: Path) -> None:
     model = SpatialWhisperer.load(tmp_path / "models" / "spatialwhisperer")
+    assert isinstance(model, JointModel) and model.nearest_terms("T cells") == [] and len(model.null_texts()) > 100
     x = expression(4, len(GENES))[:3]
     assert np.abs(model.embed_expression(x, list(GENES)) - reference(release, x, list(GENES))).max() <= 1e-5
     assert model.card.ranks_genes and model.logit_scale == pytest.approx(np.exp(2.9), rel=1e-6)
@@ -42,6 +44,7 @@ def test_image_goes_through_uni2_and_its_projection(release: Release, tmp_path: 
     save_file(randomise(VisionTransformer(spec)).state_dict(), folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps({"model_args": TINY}))
     model = SpatialWhispererImage.load(tmp_path / "models" / "spatialwhisperer")
+    assert isinstance(model, ImageTextModel)
     features = model.encode_image(tiles)
     np.testing.assert_array_equal(features, Uni2.load(folder).encode_image(tiles))
     with torch.no_grad():
