@@ -141,7 +141,7 @@ def test_8_bring_a_second_slide_and_search_both(demo_page: Page, shot: Shot):
     row = drawer.locator(".sw-slide", has_text="second_slide")
     expect(row).to_contain_text("does not store its pixel size", timeout=PATIENCE_MS)
     row.get_by_label("Micrometres per pixel").fill("0.5")
-    row.get_by_role("button", name="Prepare").click()
+    row.get_by_role("button", name="Prepare", exact=True).click()
     expect(row.locator("progress")).to_be_visible(timeout=PATIENCE_MS)
     shot("8_prepare")
     expect(row).to_contain_text("prepared,", timeout=2 * PATIENCE_MS)

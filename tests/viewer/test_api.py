@@ -101,6 +101,15 @@ def test_a_gene_and_a_phrase_become_layers(page: Page):
     assert page.do("POST", "/layers", {"kind": "gene", "words": "NOGENE"}, 422)["detail"].startswith("The model does")
 
 
+def test_a_phrase_is_matched_with_the_image_beside_the_expression(page: Page):
+    page.do("POST", "/layers", {"kind": "score", "words": "stroma"})
+    state = page.do("POST", "/layers", {"kind": "score", "words": "stroma", "scorer": "image-text", "side": "right"})
+    assert [layer["title"] for layer in state["layers"]] == ["stroma", "stroma (image-text)"]
+    assert (state["left"], state["right"]) == ("l1", "l2")
+    assert page.get("/layers/l1.bin").content != page.get("/layers/l2.bin").content
+    page.do("POST", "/layers", {"kind": "score", "words": "stroma", "scorer": "tea leaves"}, 422)
+
+
 def test_layers_are_renamed_shown_and_removed(page: Page):
     page.do("POST", "/layers", {"kind": "gene", "words": "KRT5"})
     assert page.do("PATCH", "/layers/l1", {"title": "keratin"})["layers"][0]["title"] == "keratin"

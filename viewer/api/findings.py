@@ -4,9 +4,11 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Body, HTTPException, Request, Response
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from tools import genes as gene_tools
+from tools.prepared import PreparedSlide
 from tools.regions import region as make_region
 from viewer import overlay
 from viewer.api.shared import Desk, binary, held
@@ -30,11 +32,12 @@ class Views(BaseModel):
 
 
 class Wanted(BaseModel):
-    """A layer to make: a gene, or a phrase with another that may be subtracted."""
+    """A layer to make: a gene, or a phrase with another that may be subtracted, by one of the scorers."""
 
     kind: Literal["gene", "score"]
     words: Text
     minus: Annotated[str, Field(max_length=120)] = ""
+    scorer: Literal["molecular", "image-text", "fused"] = "molecular"
     side: Literal["left", "right"] = "left"
 
 
@@ -78,12 +81,7 @@ def _layers(routes: APIRouter, desk: Desk) -> None:
         visit = desk.visit(request, name)
         slide, board = desk.prepared(visit), visit.board
         with held(visit):
-            if wanted.kind == "gene":
-                title, values = gene_tools.gene_values(slide.adata, wanted.words)
-            else:
-                minus = wanted.minus.strip()
-                values = slide.text_scores(wanted.words, minus or None)
-                title = f"{wanted.words} minus {minus}" if minus else wanted.words
+            title, values = _mapped(slide, wanted)
             before = board.left
             layer = visit.session.add_layer(title, wanted.kind, values)
             board.bring_layer(layer)
@@ -114,6 +112,16 @@ def _layers(routes: APIRouter, desk: Desk) -> None:
         known = visit.board.layers
         visit.board.left, visit.board.right = (v if v in known else None for v in (wanted.left, wanted.right))
         return desk.changed(request, visit)
+
+
+def _mapped(slide: PreparedSlide, wanted: Wanted) -> tuple[str, NDArray[np.float32]]:
+    """Title and values of the layer that is wanted."""
+    if wanted.kind == "gene":
+        return gene_tools.gene_values(slide.adata, wanted.words)
+    minus = wanted.minus.strip()
+    title = f"{wanted.words} minus {minus}" if minus else wanted.words
+    by = "" if wanted.scorer == "molecular" else f" ({wanted.scorer})"
+    return f"{title}{by}", slide.text_scores(wanted.words, minus or None, scorer=wanted.scorer)
 
 
 def _regions(routes: APIRouter, desk: Desk) -> None:

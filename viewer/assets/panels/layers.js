@@ -7,8 +7,11 @@ const KIND = { score: "text", gene: "gene", category: "groups" };
 export function layers(body, page) {
   const words = h("input", { type: "text", placeholder: "Words or a gene", maxlength: 120, "aria-label": "Words or a gene to map" });
   const minus = h("input", { type: "text", placeholder: "minus (optional)", maxlength: 120, "aria-label": "Words to subtract" });
-  const form = h("form", { class: "sw-form", onsubmit: (event) => { event.preventDefault(); make(words, minus); } },
-    words, minus, h("button", { type: "submit", class: "sw-small" }, "Map"));
+  const by = h("select", { "aria-label": "What words are matched with" }, [["molecular", "by predicted expression"], ["image-text", "by the image"], ["fused", "by both, fused"], ["both", "expression | image, side by side"]]
+    .map(([value, title]) => h("option", { value }, title)));
+  const button = h("button", { type: "submit", class: "sw-small" }, "Map");
+  const form = h("form", { class: "sw-form", onsubmit: (event) => { event.preventDefault(); make(words, minus, by.value, button, page); } },
+    words, minus, h("div", { class: "sw-wide sw-by" }, by, button));
   const list = h("ul", { class: "sw-list", "aria-label": "Layers" });
   fill(body, form, list, settings());
   return {
@@ -20,14 +23,22 @@ export function layers(body, page) {
   };
 }
 
-export async function mapWords(text, minus = "", side = "left") {
-  const gene = store.spots?.genes.find((symbol) => symbol.toUpperCase() === text.trim().toUpperCase());
-  return store.act("POST", "layers", { kind: gene && !minus ? "gene" : "score", words: gene && !minus ? gene : text.trim(), minus, side });
+export async function mapWords(text, more = {}) {
+  const typed = text.trim();
+  const gene = more.minus || (more.scorer && more.scorer !== "molecular") ? null : store.spots?.genes.find((symbol) => symbol.toUpperCase() === typed.toUpperCase());
+  return store.act("POST", "layers", { kind: gene ? "gene" : "score", words: gene || typed, ...more });
 }
 
-async function make(words, minus) {
+async function make(words, minus, by, button, page) {
   if (!words.value.trim()) return;
-  if (await mapWords(words.value, minus.value.trim())) words.value = minus.value = "";
+  const more = { minus: minus.value.trim() };
+  button.disabled = true; // the first look at the image takes a while
+  let good = await mapWords(words.value, { ...more, scorer: by === "both" ? "molecular" : by });
+  if (good && by === "both") good = await mapWords(words.value, { ...more, scorer: "image-text", side: "right" });
+  button.disabled = false;
+  if (!good) return;
+  words.value = minus.value = "";
+  if (by === "both") page.drawer.close();
 }
 
 function row(layer, state, page) {
