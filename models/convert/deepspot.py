@@ -11,8 +11,9 @@ import yaml
 
 from models import checkpoint
 from models.card import ModelUnavailable
+from models.convert.stand_ins import Array, Inert
 from models.convert.torch_file import module_tensors, read_torch_file
-from models.convert.unpickle import Array, Inert, plain
+from models.convert.unpickle import plain
 from models.deepspot import write_genes
 
 GENERATIONS = ("deepspot.spot.model.DeepSpot", "deepspot.model.DeepSpot")  # today's module path and the first one

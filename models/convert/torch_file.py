@@ -11,17 +11,8 @@ from typing import Any
 import numpy as np
 
 from models.card import ModelUnavailable
-from models.convert.unpickle import (
-    Array,
-    Function,
-    Inert,
-    RestrictedUnpickler,
-    Sealed,
-    UnsafePickle,
-    plain,
-    run,
-    stand_in,
-)
+from models.convert.stand_ins import Array, Function, Inert, Sealed, UnsafePickle, stand_in
+from models.convert.unpickle import RestrictedUnpickler, plain, run
 
 LOCAL_HEADER = 30  # bytes of a zip's local file header before the name
 STORAGES = {

@@ -14,8 +14,9 @@ import numpy as np
 
 from models import checkpoint
 from models.card import ModelUnavailable
+from models.convert.stand_ins import Array
 from models.convert.torch_file import read_torch_file
-from models.convert.unpickle import Array, read_pickle
+from models.convert.unpickle import read_pickle
 from models.networks.bert import BertSpec
 from models.networks.foreign import fill, first_file, read_tensors
 from models.networks.loading import arrays_of

@@ -22,9 +22,9 @@ class WordPieces:
         lower = bool(read_json(folder / "tokenizer_config.json").get("do_lower_case", True))
         self._tokenizer = BertWordPieceTokenizer(str(path), lowercase=lower)
         self._tokenizer.enable_truncation(most)
+        self._tokenizer.enable_padding(pad_id=self._tokenizer.token_to_id("[PAD]"))
 
-    def __call__(self, texts: Sequence[str], length: int | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Ids and mask (q, t), padded to the longest text or to `length`; what is too long is cut."""
-        self._tokenizer.enable_padding(pad_id=self._tokenizer.token_to_id("[PAD]"), length=length)
+    def __call__(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ids and mask (q, t), padded to the longest text; what is too long is cut."""
         encoded = self._tokenizer.encode_batch(list(texts))
         return np.array([item.ids for item in encoded]), np.array([item.attention_mask for item in encoded])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from typer.testing import CliRunner, Result
 from app import app
 from models.card import ModelUnavailable
 from models.published.deepspot import PublishedPredictor
-from models.registry import SETS, ModelSet, model_set, require
+from models.registry import SETS, model_set, require
 from tests.models.published.deepspot_release import release_classes, save, write_side_files
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -122,7 +123,7 @@ def test_a_set_without_its_weights_says_all_that_is_missing_in_one_screen(tmp_pa
 @pytest.mark.parametrize("joint", ["cellwhisperer", "spatialwhisperer"])
 def test_relative_expression_is_not_given_to_a_model_that_ranks_genes(joint: str) -> None:
     with pytest.raises(ModelUnavailable, match="comparable between spots"):
-        require(ModelSet("deepspot-m-tiles", "deepspot-m", joint))
+        require(replace(model_set("deepspot-m"), joint=joint))
     with pytest.raises(ModelUnavailable, match="2 of the 3 models"):
         require(model_set("deepspot-m"))  # the starter's joint model fits; only its weights are absent
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from models.card import ModelUnavailable
 from models.convert.deepspot import convert_deepspot
-from models.convert.unpickle import UnsafePickle
+from models.convert.stand_ins import UnsafePickle
 from models.published.deepspot import PaperCompatPredictor, PublishedPredictor
 from tests.models.published.deepspot_release import PARTS, release_classes, save, write_side_files
 

@@ -14,8 +14,9 @@ import torch
 from sklearn.preprocessing import StandardScaler
 
 from models.card import ModelUnavailable
+from models.convert.stand_ins import UnsafePickle
 from models.convert.torch_file import read_torch_file
-from models.convert.unpickle import UnsafePickle, read_pickle
+from models.convert.unpickle import read_pickle
 
 
 class Calls:
