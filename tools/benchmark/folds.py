@@ -1,5 +1,6 @@
 """Built-in models of which a patient was held out, trained by the project's own functions and kept in a folder."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from tools.files import digest, read_json, sha256, write_json
 
 # Patients whose tissue teaches the fold of the patient in front.
 TEACHERS = {"B": ("C", "consep"), "C": ("B", "consep"), "consep": ("B", "C")}
+IMAGE_TEXT = "starter-image-text"
 ROOT = WEIGHTS.parent.parent
 TRAINING_CODE = (
     "models/training/*.py", "models/centring.py", "tools/train_image.py", "tools/train_joint.py",
@@ -75,6 +77,8 @@ def train_folds(data: Path, root: Path, tests: Sequence[str], seed: int = 0) -> 
         write_encoder(seen, folder)
         write_deepspot(part, np.full(len(part.genes), np.nan, np.float32), data, folder, seed)
         _write_joint(data, folder, test, seed)
+        if (WEIGHTS / IMAGE_TEXT).is_dir():  # words for what the fold's encoder sees, in the fold's joint space
+            shutil.copytree(WEIGHTS / IMAGE_TEXT, folder / IMAGE_TEXT, dirs_exist_ok=True)
         write_json(folder / "fold.json", {"test": test, "train": list(train), "seed": seed, "code": training_code()})
     return [found for test in tests if (found := fold(root, test)) is not None]
 

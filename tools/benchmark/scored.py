@@ -35,8 +35,14 @@ class Scored:
         if self.scale != 1.0:
             found["softmax at scale 1"] = softmax(self.raw, 1.0)
         if self.null is not None:
-            found["against unrelated phrases"] = np.asarray(against_null(self.raw.astype(np.float32), self.null))
+            found["against unrelated phrases"] = self.against_null()
         return found
+
+    def against_null(self) -> F64:
+        """(n, q) in SDs of what unrelated phrases score. Raises ValueError where they were not scored."""
+        if self.null is None:
+            raise ValueError("There are no scores of unrelated phrases.")
+        return np.asarray(against_null(self.raw.astype(np.float32), self.null), np.float64)
 
 
 def checked(scored: Scored, scorer: str, sample: str) -> Scored:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from models.card import Card
+from models.null_phrases import NULL_PHRASES
 from models.protocols import F32, ImageTextModel, JointModel
 from models.registry import load, model_set
 from tools.benchmark.config import Group
@@ -13,7 +14,7 @@ from tools.benchmark.labels import read_table
 from tools.benchmark.paths import need
 from tools.benchmark.roads import Roads
 from tools.benchmark.samples import Sample
-from tools.benchmark.scored import Role, Scored, z_scores
+from tools.benchmark.scored import Role, Scored
 from tools.errors import ToolError
 from tools.score import score
 from tools.tiles import embed_tiles
@@ -96,8 +97,9 @@ class ImageText:
         if sample.name not in self._embedded:
             self._embedded[sample.name] = self._embed(sample, model)
         text = model.encode_text(list(group.queries.values()))
-        cosines = np.asarray(score(self._embedded[sample.name], text), np.float64)
-        return Scored(cosines, "cosine", model.logit_scale)
+        embedded = self._embedded[sample.name]
+        null = score(embedded, model.encode_text(NULL_PHRASES))
+        return Scored(np.asarray(score(embedded, text), np.float64), "cosine", model.logit_scale, null)
 
     def _model(self, sample: Sample) -> ImageTextModel:
         folder = self.roads.folder_for(self.card.name, sample.patient)
@@ -108,7 +110,7 @@ class ImageText:
         prepared = self.roads.slide(sample)
         plan = model.plan
         if self.patch_px is not None:
-            plan = replace(plan, tile_um=self.patch_px * prepared.mpp)
+            plan = replace(plan, tile_um=self.patch_px * prepared.mpp, native=False)
         tiles = embed_tiles(prepared.slide, prepared.spots, _encoder_of(model, self.roads, sample), plan)
         return model.project_image(tiles[:, 0])
 
@@ -130,7 +132,7 @@ def _own(roads: Roads, sample: Sample) -> set[str]:
 
 @dataclass(frozen=True)
 class Fused:
-    """The molecular and an image-text scorer together: mean of their scores, each standardised over the sample."""
+    """The molecular and an image-text scorer together: mean of their scores in SDs of unrelated phrases."""
 
     molecular: Molecular
     image_text: ImageText
@@ -146,10 +148,10 @@ class Fused:
         return self.molecular.seen(sample) or self.image_text.seen(sample)
 
     def score(self, sample: Sample, key: str, group: Group) -> Scored | None:
-        """Mean of standardised cosines, per query."""
+        """Mean of what either gives against unrelated phrases, per query."""
         parts = [scorer.score(sample, key, group) for scorer in (self.molecular, self.image_text)]
-        known = [z_scores(part.raw) for part in parts if part is not None]
-        return Scored(np.mean(known, axis=0), "mean z-score") if len(known) == 2 else None
+        known = [part.against_null() for part in parts if part is not None]
+        return Scored(np.mean(known, axis=0), "mean against unrelated phrases") if len(known) == 2 else None
 
 
 @dataclass(frozen=True)
