@@ -4,6 +4,7 @@ from pathlib import Path
 
 from models.card import Card, ModelUnavailable
 
+ALSO = ("config.json", "preprocessor_config.json", "tokenizer_config.json")  # read where they are there
 HUB = "https://huggingface.co/"
 
 
@@ -19,7 +20,7 @@ def fetch(card: Card, models_dir: Path | None) -> list[Path]:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-    patterns = [name for files in card.files for name in files.split("|")] + ["config.json", "tokenizer_config.json"]
+    patterns = [name for files in card.files for name in files.split("|")] + list(ALSO)
     repo = card.source.removeprefix(HUB)
     try:
         snapshot_download(repo, local_dir=card.folder(models_dir), allow_patterns=patterns)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from models.card import Card
-from models.published.vit_encoder import WEIGHTS, VitEncoder, read_json
+from models.published.vit_encoder import WEIGHTS, VitEncoder, processor_pixels, read_json
 
 if TYPE_CHECKING:
     from models.networks.pixels import Pixels
@@ -45,7 +45,7 @@ class PhikonV2(VitEncoder):
         spec = dinov2_spec(read_json(folder / "config.json"), folder)
         net = fill(VisionTransformer(spec), read_tensors(path), path, dinov2_names(spec), [r"embeddings\.mask_token"])
         net.resample_positions(cls.pixels().px, "bicubic")
-        return cls(net, device)
+        return cls(net, device, processor_pixels(cls.pixels(), folder))
 
 
 class Phikon(PhikonV2):
@@ -84,4 +84,4 @@ class Phikon(PhikonV2):
         net = fill(
             VisionTransformer(spec), read_tensors(path), path, vit_names(spec), [r"pooler\.dense\.(weight|bias)"]
         )
-        return cls(net, device)
+        return cls(net, device, processor_pixels(cls.pixels(), folder))

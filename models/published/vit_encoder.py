@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BATCH = {"cpu": 8, "cuda": 64}
 WEIGHTS = "model.safetensors|pytorch_model.bin"
+PILLOW_FILTERS = {2: "bilinear", 3: "bicubic"}  # as processors of transformers number them
 TIMM_ARGUMENTS = {
     "img_size": "image",
     "patch_size": "patch",
@@ -35,12 +36,12 @@ class VitEncoder:
     card: ClassVar[Card]
     half: ClassVar[bool] = False  # float16 autocast on a GPU, where the model's card says so; a CPU runs float32
 
-    def __init__(self, net: "VisionTransformer", device: str = "cpu") -> None:
+    def __init__(self, net: "VisionTransformer", device: str = "cpu", pixels: "Pixels | None" = None) -> None:
         from models.networks.compute import torch_device
 
         self._device = torch_device(device)
         self._net = net.float().to(self._device).eval()
-        self._pixels = self.pixels()
+        self._pixels = pixels or self.pixels()
 
     @staticmethod
     def spec() -> "VitSpec":
@@ -102,6 +103,19 @@ def timm_spec(spec: "VitSpec", folder: Path) -> "VitSpec":
         ratio = args.get("mlp_ratio", spec.hidden / spec.dim)
         changed["hidden"] = int(changed.get("dim", spec.dim) * ratio)
     return replace(spec, **changed)
+
+
+def processor_pixels(published: "Pixels", folder: Path) -> "Pixels":
+    """Published preprocessing, with what the folder's own preprocessor_config.json says about colours and resizing."""
+    from dataclasses import replace
+
+    said = read_json(folder / "preprocessor_config.json")
+    changed: dict[str, Any] = {}
+    if "image_mean" in said and "image_std" in said:
+        changed["normal"] = (tuple(said["image_mean"]), tuple(said["image_std"]))
+    if said.get("resample") in PILLOW_FILTERS:
+        changed["resize"] = PILLOW_FILTERS[said["resample"]]
+    return replace(published, **changed)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -156,3 +156,20 @@ def test_pixels_equal_torchvision(torchvision: ModuleType) -> None:
         transform = transforms.Compose(steps)
         expected = torch.stack([transform(Image.fromarray(tile)) for tile in tiles])
         assert (pixels(tiles, device) - expected).abs().max() <= 1e-5
+
+
+def test_a_processor_beside_the_weights_decides_colours_and_resizing(tmp_path: Path) -> None:
+    from PIL import Image
+    from transformers import Dinov2Config, Dinov2Model
+
+    config = Dinov2Config(hidden_size=48, num_hidden_layers=1, num_attention_heads=4, patch_size=16, image_size=224)
+    model = randomise(Dinov2Model(config))
+    model.save_pretrained(tmp_path)
+    said = {"image_mean": [0.7, 0.6, 0.7], "image_std": [0.2, 0.3, 0.2], "resample": 2, "do_center_crop": True}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(said))
+    tiles = np.random.default_rng(0).integers(0, 256, (2, 110, 110, 3), dtype=np.uint8)
+    resized = np.stack([Image.fromarray(tile).resize((224, 224), Image.Resampling.BILINEAR) for tile in tiles])
+    x = (resized / 255 - said["image_mean"]) / said["image_std"]
+    with torch.no_grad():
+        expected = model(torch.from_numpy(x.transpose(0, 3, 1, 2).astype(np.float32))).last_hidden_state[:, 0].numpy()
+    assert np.abs(PhikonV2.load(tmp_path).encode_image(tiles) - expected).max() <= 1e-5
