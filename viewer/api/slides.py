@@ -85,8 +85,11 @@ def router(desk: Desk, jobs: Jobs, intake: Intake, models: str) -> APIRouter:
         desk.visitor(request)
         with told():
             hits = search_workspace(desk.workspace, q, top, models, desk.runtime)
+        mpp = {state.name: state.mpp for state in desk.shelf.states()}
         return [
-            {"slide": hit.slide, "spot": hit.spot, "x": hit.x, "y": hit.y, "score": round(hit.score, 4)} for hit in hits
+            {"slide": hit.slide, "spot": hit.spot, "x": hit.x, "y": hit.y, "score": round(hit.score, 4)}
+            | {"mpp": mpp.get(hit.slide)}
+            for hit in hits
         ]
 
     return routes

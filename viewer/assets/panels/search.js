@@ -2,7 +2,7 @@
 import { fill, h } from "../dom.js";
 import { json, store } from "../store.js";
 
-const AROUND_UM = 220;
+const [AROUND_UM, APART_UM, MOST] = [220, 150, 24];
 let [asked, hits] = ["", []]; // kept while the drawer is closed and while the slide changes
 
 export function search(body, page) {
@@ -16,7 +16,7 @@ export function search(body, page) {
     asked = input.value.trim();
     fill(gallery, h("p", { class: "sw-hint" }, "Searching …"));
     try {
-      hits = await json("GET", `search?${new URLSearchParams({ q: asked })}`);
+      hits = apart(await json("GET", `search?${new URLSearchParams({ q: asked, top: 100 })}`)).slice(0, MOST);
       show();
     } catch (error) {
       fill(gallery, h("p", { class: "sw-hint" }, error.message));
@@ -38,6 +38,16 @@ export function search(body, page) {
 
   if (hits.length || asked) show(); else fill(gallery, h("p", { class: "sw-hint" }, "Finds the places in every prepared slide that match words best."));
   return {};
+}
+
+// Of neighbouring spots, which show the same tissue, only the best.
+function apart(all) {
+  const kept = [];
+  for (const hit of all) {
+    const same = (other) => other.slide === hit.slide && Math.hypot(other.x - hit.x, other.y - hit.y) * (hit.mpp || 1) < APART_UM;
+    if (!kept.some(same)) kept.push(hit);
+  }
+  return kept;
 }
 
 // Go to a place of any slide and mark it.
