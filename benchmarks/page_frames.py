@@ -25,13 +25,13 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from models.registry import load
+from setup_env import CHROMES
 from tools.files import write_json
 from tools.spots import Spots
 from tools.stages import save_spots
 from tools.workspace import PrepareOptions, SlideState, Workspace
 
 ROOT = Path(__file__).parent.parent
-CHROMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
 WIDTH, HEIGHT, MPP = 6000, 4500, 4.0
 SECONDS = 4

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from setup_env import CHROMES
 from tools.workspace import Workspace
 from viewer.routes import OPENSEADRAGON
 
 ROOT = Path(__file__).parent.parent.parent
-CHROMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 LARGEST_SHIFT = 0.02  # sum over the whole visit; below 0.1 counts as good (https://web.dev/articles/cls)
 WATCH_SHIFTS = """
 window.shifts = [];

@@ -27,7 +27,7 @@ def shot(demo_page: Page, request: pytest.FixtureRequest) -> Shot:
             if not demo_page.locator(".sw-tip:visible").count():
                 demo_page.mouse.move(5, 5)
             demo_page.wait_for_timeout(1500)  # the view glides to its place, pictures come
-            demo_page.screenshot(path=folder / f"{name}.png")
+            demo_page.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=84)
 
     return take
 
