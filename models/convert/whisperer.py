@@ -31,7 +31,13 @@ INERT = (
     "lightning",
     "pytorch_lightning",
     "lightning_fabric",
+    "torch.optim",
+    "torchmetrics",
     "omegaconf",
+    "jsonargparse",
+    "functools",
+    "datetime",
+    "enum",
     "pathlib",
     "argparse",
 )
