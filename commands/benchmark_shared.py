@@ -38,7 +38,7 @@ def roads_of(
         wanted = [patient for patient in TEACHERS if any(patient in patients_of(config) for config in configs)]
         absent = [patient for patient in wanted if retrain or fold(held_out, patient) is None]
         if absent:
-            say(f"Training without {', '.join(absent)}, some fifteen minutes each on two cores; kept in {held_out}.")
+            say(f"Training without {', '.join(absent)} first; the weights are kept in {held_out}.")
             train_folds(data, held_out, absent, seed)
         folds = {patient: found for patient in wanted if (found := fold(held_out.resolve(), patient)) is not None}
     work = settings.workspace.resolve() / "benchmark" / "work"

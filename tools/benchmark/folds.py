@@ -56,8 +56,8 @@ def fold(root: Path, test: str) -> Fold | None:
 def train_folds(data: Path, root: Path, tests: Sequence[str], seed: int = 0) -> list[Fold]:
     """Train encoder, head and joint space without each patient of `tests`; write `root/<patient>`.
 
-    `data` holds her2st, consep and knowledge. Takes some fifteen minutes a fold on two cores. Raises ToolError for a
-    patient that the built-in models never learned from, and where the training data is not there.
+    `data` holds her2st, consep and knowledge; what folds share is kept in `root/.looks`. Raises ToolError for a patient
+    that the built-in models never learned from, and where the training data is not there.
     """
     unknown = [test for test in tests if test not in TEACHERS]
     if unknown:
