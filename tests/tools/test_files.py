@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.files import atomic, digest, fingerprint, read_json, write_json
+from tools.files import LARGE, atomic, digest, fingerprint, read_json, sha256, sha256_of_weights, write_json
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -28,3 +28,23 @@ def test_hashes_follow_the_content(tmp_path: Path) -> None:
     a.write_bytes(b"x" * 3_000_000)
     b.write_bytes(b"x" * 3_000_001)
     assert fingerprint(a) != fingerprint(b)
+
+
+def test_checksums_of_large_weights_are_kept_until_the_file_changes(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    with path.open("wb") as file:
+        file.truncate(LARGE)
+    first = sha256_of_weights(path)
+    assert first == sha256(path) and set(read_json(tmp_path / ".sha256.json")) == {path.name}
+    kept = read_json(tmp_path / ".sha256.json")
+    write_json(tmp_path / ".sha256.json", {path.name: [*kept[path.name][:2], "kept"]})
+    assert sha256_of_weights(path) == "kept"  # it is not read again
+    with path.open("r+b") as file:
+        file.write(b"other")
+    assert sha256_of_weights(path) == sha256(path) != first
+
+
+def test_small_weights_leave_nothing_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    assert sha256_of_weights(tmp_path / "config.json") == sha256(tmp_path / "config.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
