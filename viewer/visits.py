@@ -45,7 +45,7 @@ class Visit:
         self.address: str | None = None  # as the shelf knows it
         self.boards: dict[str, Board] = {}
         self.files: list[str] = []  # names in the workspace's exports that this conversation wrote
-        self.version = 0  # of what is drawn
+        self.version = time.time_ns() // 1_000_000  # of what is drawn; higher than any before a restart
 
     @property
     def board(self) -> Board:

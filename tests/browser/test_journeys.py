@@ -56,7 +56,8 @@ def test_3_see_the_map(demo_page: Page, shot: Shot):
     assert [layer["title"] for layer in state(demo_page, "layers")] == ["epidermis"]
     chat = demo_page.locator("#sw-chat")
     chat.get_by_text("Highlight region: epidermis").first.click()
-    expect(chat.locator("img[alt^='Map']").first).to_be_visible()
+    chat.locator("img[alt^='Map']").first.scroll_into_view_if_needed()
+    expect(chat.locator("img[alt^='Map']").first).to_have_js_property("naturalWidth", 390, timeout=PATIENCE_MS)
     shot("3_map")
     chat.get_by_text("Highlight region: epidermis").first.click()
 
