@@ -5,6 +5,18 @@ from collections.abc import Sequence
 from agent.events import ToolFinished
 from agent.session import Session
 
+_NEXT = {
+    "show_gene": ("How reliable is this?", "Save this map as a figure"),
+    "cluster_spots": ("Which genes mark cluster 1?", "Compare cluster 1 with cluster 2", "Save it for QuPath"),
+    "annotate_spots": ("Save the table as csv", "Cluster the spots"),
+    "describe_region": ("Zoom in on it", "Which genes are high there?"),
+    "compare_regions": ("Make a report of our conversation",),
+    "spatial_relation": ("Save it for QuPath",),
+    "view_region": ("Describe it",),
+    "search_slides": ("Which slides do you have?",),
+    "export_result": ("Make a report of our conversation",),
+}
+
 
 def suggestions(finished: Sequence[ToolFinished], session: Session) -> tuple[str, ...]:
     """Up to three next questions, each of which every chat model understands."""
@@ -31,6 +43,4 @@ def _after(event: ToolFinished, asked: set[str]) -> list[str]:
         return [f"Show me {row['gene']}" for row in rows[:1]] + ["How reliable is this?"]
     if event.tool == "rank_spots":
         return [f"Where is {event.args['query']}?", f"Which genes mark {event.args['query']}?"]
-    if event.tool == "show_gene":
-        return ["How reliable is this?"]
-    return []
+    return list(_NEXT.get(event.tool, ()))

@@ -74,6 +74,9 @@ def _turn(conversation: Any, question: str, as_json: bool) -> dict[str, Any]:
                 say(f"> {event.tool}({', '.join(f'{name}={value!r}' for name, value in event.args.items())})")
             elif isinstance(event, Answer):
                 answer = event.text
+                if event.usage:
+                    cost = f", {event.usage.cost:.4f} in the price's currency" if event.usage.cost is not None else ""
+                    say(f"({event.usage.input_tokens:,} tokens read, {event.usage.output_tokens:,} written{cost})")
     if not as_json:
         typer.echo(answer)
     regions = [

@@ -26,6 +26,16 @@ def pattern(section: str, name: str) -> re.Pattern[str]:
 
 
 @cache
+def _each(name: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(text, re.I) for text in read_data("grammar.json")["slots"][name])
+
+
+def first_match(name: str, text: str) -> re.Match[str] | None:
+    """The match of the first of a slot's patterns that matches at all, whichever matches further left."""
+    return next((match for one in _each(name) if (match := one.search(text))), None)
+
+
+@cache
 def words(name: str) -> frozenset[str]:
     """A word list of grammar.json."""
     return frozenset(read_data("grammar.json")["words"][name].split())

@@ -76,8 +76,14 @@ class Planner:
     def _points_at(self, clause: str, focus: Focus) -> str | None:
         """The region that "what about the second one" turns to before it is asked about."""
         rest = grammar.elliptic(clause)
-        found = slots.ordinal(rest, focus) if rest else None
-        return found if isinstance(found, str) else None
+        if (
+            rest
+            and pattern("slots", "outside").search(rest)
+            and not pattern("slots", "pointing").sub("", rest.replace(" of ", " "))
+        ):
+            outside = slots.reference(rest, focus)
+            return outside if isinstance(outside, str) else None
+        return slots.ordinal(rest, focus) if rest else None
 
     def _settle(self, guess: Guess, masked: str) -> str | None:
         """The guess when it is clear; a tissue named without more is asked where it is."""
@@ -109,11 +115,13 @@ def _has_region(focus: Focus) -> bool:
 
 
 def _with_scopes(parts: list[str]) -> list[str]:
-    """Clauses, where one that only says "across all slides" goes with the next."""
+    """Clauses, where one that only says "across all slides" goes with the next, and "top 5" with the one before."""
     joined: list[str] = []
     held = ""
     for part in parts:
-        if grammar.intent_of(part) == "search_slides" and not slots.phrase(whole_steps.without_scope(part)):
+        if joined and pattern("slots", "only_top").search(part):
+            joined[-1] = f"{joined[-1]} {part}"
+        elif grammar.intent_of(part) == "search_slides" and not slots.phrase(whole_steps.without_scope(part)):
             held = f"{held} {part}".strip()
         else:
             joined.append(f"{held} {part}".strip())

@@ -3,7 +3,7 @@
 import re
 
 from agent.offline import slots
-from agent.offline.lexicon import pattern
+from agent.offline.lexicon import first_match, pattern
 from agent.offline.plan import Focus, FromStep, Plan, Step
 
 Target = str | FromStep
@@ -69,7 +69,7 @@ def relate(clause: str, focus: Focus) -> Plan | None:
     if len(focus.queries) > 1 and pattern("slots", "apart").search(clause):
         first, second = focus.queries[-2:]
         return Plan(steps=(Step("spatial_relation", {"region_a": first, "region_b": second}),))
-    match = pattern("slots", "relation_pair").search(clause.strip(" ?.!"))
+    match = first_match("relation_pair", clause.strip(" ?.!"))
     if match is None:
         return None
     found = {key.rstrip("0123456789"): value for key, value in match.groupdict().items() if value}

