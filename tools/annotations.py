@@ -1,5 +1,10 @@
-"""Outlines drawn elsewhere, read from GeoJSON (QuPath: File > Export objects) and laid over the spots of a slide."""
+"""What experts said elsewhere, laid over the spots of a slide.
 
+Outlines as GeoJSON (QuPath: File > Export objects), or a table with a label per spot.
+"""
+
+import csv
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +15,11 @@ import shapely
 from shapely.geometry import shape
 
 from tools.errors import SlideError
-from tools.regions import Region
+from tools.regions import Region, region
 from tools.spots import Spots
 
 MOST = 2_000  # outlines; more is a segmentation, not an annotation
+MOST_LABELS = 60
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,37 @@ def laid_over(outlines: list[Outline], spots: Spots) -> list[Region]:
     if not regions:
         raise SlideError("None of these outlines holds a spot of this slide; were they drawn on another one?")
     return regions
+
+
+def read_annotations(text: bytes, spots: Spots) -> list[Region]:
+    """Regions, without ids, of a file that is either GeoJSON or a table. Raises SlideError for anything else."""
+    if text.lstrip()[:1] in (b"{", b"["):
+        return laid_over(read_outlines(text), spots)
+    return labelled(text, spots)
+
+
+def labelled(text: bytes, spots: Spots) -> list[Region]:
+    """One region per label of a CSV or TSV file: first column the spot, second its label; other spots have none.
+
+    Raises SlideError: no such table, none of its spots on this slide, too many labels.
+    """
+    try:
+        lines = text.decode("utf-8-sig").splitlines()
+        table = list(csv.reader(io.StringIO("\n".join(lines)), csv.Sniffer().sniff("\n".join(lines[:20]), ",\t;")))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SlideError("This is neither GeoJSON nor a table; expected spot,label in each line.") from error
+    row_of = {spot: row for row, spot in enumerate(spots.ids)}
+    members: dict[str, list[int]] = {}
+    for line in table:
+        if len(line) > 1 and line[0].strip() in row_of and line[1].strip():
+            members.setdefault(line[1].strip()[:120], []).append(row_of[line[0].strip()])
+    if not members:
+        raise SlideError(f"No line of this table names a spot of this slide; they are called {spots.ids[0]} and so on.")
+    if len(members) > MOST_LABELS:
+        raise SlideError(
+            f"There are {len(members):,} different labels in this table; at most {MOST_LABELS} are expected."
+        )
+    return [region("", label, np.asarray(rows, np.int64), spots) for label, rows in members.items()]
 
 
 def _features(entry: Any) -> list[Any]:

@@ -53,15 +53,16 @@ class Board:
         """Outline regions that were found; those of the same words go, those of other words are hidden."""
         found = list(found)
         words = {region.query for region in found}
-        for old in [name for name, region in self.regions.items() if region.query in words]:
-            self.drop_region(old)
+        self._drop_same(words)
         self._hide_others(words)
         self.regions |= {region.id: region for region in found}
 
-    def draw_region(self, region: Region) -> None:
-        """Keep a region that the person drew or brought."""
-        self.regions[region.id] = region
-        self.own.add(region.id)
+    def draw_regions(self, drawn: Iterable[Region]) -> None:
+        """Keep regions that the person drew or brought, in place of those of the same words."""
+        drawn = list(drawn)
+        self._drop_same({region.query for region in drawn})
+        self.regions |= {region.id: region for region in drawn}
+        self.own |= {region.id for region in drawn}
 
     def drop_region(self, name: str) -> None:
         """Remove a region."""
@@ -73,6 +74,10 @@ class Board:
     def shown_regions(self) -> list[Region]:
         """The regions that are outlined now."""
         return [region for name, region in self.regions.items() if name not in self.hidden]
+
+    def _drop_same(self, words: set[str]) -> None:
+        for old in [name for name, region in self.regions.items() if region.query in words]:
+            self.drop_region(old)
 
     def _hide_others(self, words: set[str]) -> None:
         self.hidden |= {

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from tools.annotations import laid_over, read_outlines
+from tools.annotations import labelled, laid_over, read_annotations, read_outlines
 from tools.errors import SlideError
 from tools.export import feature_collection
 from tools.prepared import PreparedSlide
@@ -50,3 +50,17 @@ def test_what_is_no_annotation_is_refused_in_a_sentence(text: str):
 def test_outlines_of_another_slide_are_refused(tissue: PreparedSlide):
     with pytest.raises(SlideError, match="another"):
         laid_over(read_outlines(json.dumps(square("far", 90_000, 90_000, 10))), tissue.spots)
+
+
+@pytest.mark.parametrize("separator", [",", "\t", ";"])
+def test_labels_of_spots_become_regions(tissue: PreparedSlide, separator: str):
+    ids = tissue.spots.ids
+    lines = ["spot,label", *(f"{spot},gland" for spot in ids[:5]), f"{ids[9]},stroma", f"{ids[7]},", "elsewhere,fat"]
+    found = read_annotations("\n".join(lines).replace(",", separator).encode(), tissue.spots)
+    assert [(region.query, region.spots.tolist()) for region in found] == [("gland", [0, 1, 2, 3, 4]), ("stroma", [9])]
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe\x00", b"one column\nonly", b"a,b\nc,d"])
+def test_a_table_of_something_else_is_refused(tissue: PreparedSlide, text: bytes):
+    with pytest.raises(SlideError):
+        labelled(text, tissue.spots)

@@ -35,7 +35,7 @@ def test_a_gene_is_shown_below_the_outlines_that_it_is_compared_with():
 
 def test_what_the_person_drew_stays_in_view():
     board = Board()
-    board.draw_region(region("r1", "selection 1"))
+    board.draw_regions([region("r1", "selection 1")])
     board.bring_regions([region("r2", "fat"), region("r3", "fat")])
     assert shown(board) == ["r1", "r2", "r3"]
     board.bring_regions([region("r4", "fat")])
@@ -53,7 +53,7 @@ def test_a_map_asked_for_again_takes_the_place_of_the_old_one():
 def test_removing_leaves_nothing_that_points_to_it():
     board = Board()
     board.bring_layer(layer("l1", "fat"))
-    board.draw_region(region("r1", "mine"))
+    board.draw_regions([region("r1", "mine")])
     board.focus = "r1"
     board.hidden = {"r1"}
     board.drop_layer("l1")
@@ -75,3 +75,11 @@ def test_a_renamed_layer_keeps_its_values():
     board.rename_layer("l1", "adipose")
     assert board.layers["l1"].title == "adipose"
     assert len(board.layers["l1"].values) == 3
+
+
+def test_what_is_drawn_again_under_the_same_name_replaces_it():
+    board = Board()
+    board.draw_regions([region("r1", "gland")])
+    board.draw_regions([region("r2", "gland"), region("r3", "gland")])
+    assert list(board.regions) == ["r2", "r3"]
+    assert board.own == {"r2", "r3"}

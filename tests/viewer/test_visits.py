@@ -99,8 +99,8 @@ def test_a_conversation_is_found_again_by_another_server(workspace: Workspace):
     first = visits_of(workspace)
     visit = opened(first)
     find(visit)
-    visit.board.draw_region(
-        visit.session.add_regions([make_region("", "mine", np.arange(5), visit.session.slide.spots)])[0]
+    visit.board.draw_regions(
+        visit.session.add_regions([make_region("", "mine", np.arange(5), visit.session.slide.spots)])
     )
     visit.select("r2")
     first.keep(ADA, visit)

@@ -138,7 +138,7 @@ def _regions(routes: APIRouter, desk: Desk) -> None:
             number = next(i for i in range(1, len(taken) + 2) if f"selection {i}" not in taken)
             words = drawn.name.strip() or f"selection {number}"
             region = visit.session.add_regions([make_region("", words, rows, slide.spots)])[0]
-            board.draw_region(region)
+            board.draw_regions([region])
             board.focus, visit.session.selection = region.id, rows
         return desk.changed(request, visit)
 

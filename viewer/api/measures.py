@@ -10,7 +10,7 @@ from fastapi import APIRouter, Body, HTTPException, Request
 from numpy.typing import NDArray
 
 from tools import genes as gene_tools
-from tools.annotations import laid_over, read_outlines
+from tools.annotations import read_annotations
 from tools.clusters import cluster_spots
 from tools.prepared import PreparedSlide
 from tools.regions import region as make_region
@@ -79,7 +79,7 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.post("/annotations")
     async def annotations(name: str, request: Request) -> dict[str, Any]:
-        """Outlines drawn elsewhere, from a GeoJSON file."""
+        """Outlines drawn elsewhere (GeoJSON), or labels of spots (CSV)."""
         visit = desk.visit(request, name)
         slide = desk.prepared(visit)
         body = b""
@@ -88,9 +88,8 @@ def router(desk: Desk) -> APIRouter:
             if len(body) > LARGEST_GEOJSON:
                 raise HTTPException(413, "This file is larger than 50 MB; annotations are smaller.")
         with held(visit):
-            found = laid_over(read_outlines(body), slide.spots)
-            for region in visit.session.add_regions(found):
-                visit.board.draw_region(region)
+            found = read_annotations(body, slide.spots)
+            visit.board.draw_regions(visit.session.add_regions(found))
         return desk.changed(request, visit)
 
     return routes

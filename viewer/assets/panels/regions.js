@@ -4,9 +4,9 @@ import { store } from "../store.js";
 
 export function regions(body, page) {
   const list = h("div", { class: "sw-groups" });
-  const file = h("input", { type: "file", accept: ".geojson,.json", class: "sw-file", "aria-label": "GeoJSON file of annotations",
+  const file = h("input", { type: "file", accept: ".geojson,.json,.csv,.tsv,.txt", class: "sw-file", "aria-label": "File of annotations: GeoJSON or a table of labels",
     onchange: () => { if (file.files[0]) store.act("POST", "annotations", file.files[0]).then((good) => { file.value = ""; if (good) page.left.flyToRegions(); }); } });
-  fill(body, list, h("label", { class: "sw-drop" }, "Bring annotations (GeoJSON, as QuPath exports them)", file));
+  fill(body, list, h("label", { class: "sw-drop" }, "Bring annotations: outlines from QuPath (GeoJSON), or a table with spot and label (CSV)", file));
   return {
     update(state) {
       const groups = Map.groupBy ? Map.groupBy(state.regions, (region) => region.query) : grouped(state.regions);
