@@ -34,7 +34,7 @@ class Planner:
         text, corrections = _read(message)
         steps: list[Step] = []
         found: list[Plan] = []
-        for clause in _with_scopes(grammar.clauses(text))[:6]:
+        for clause in _with_scopes(_clauses(text))[:6]:
             pointed = self._points_at(clause, focus)
             if pointed and clause != text.strip(" ?.!"):
                 focus = replace(focus, region_arg=pointed)
@@ -112,6 +112,15 @@ def _read(message: str) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 def _has_region(focus: Focus) -> bool:
     return bool(focus.regions or focus.region_arg)
+
+
+def _clauses(text: str) -> list[str]:
+    """The requests in one message; the path of a file that is to be opened stays whole, whatever words are in it."""
+    opens = pattern("slots", "opens_file").match(text)
+    if not opens:
+        return grammar.clauses(text)
+    path, rest = opens.group(), text[opens.end() :]
+    return [path + rest] if slots.pixel_size(rest)[0] is not None else [path, *grammar.clauses(rest)]
 
 
 def _with_scopes(parts: list[str]) -> list[str]:
