@@ -163,7 +163,9 @@ class Handlers:
         return next(iter([*ready, *(state.name for state in states)]), None)
 
     def _open(self, visit: Visit, name: str | None) -> None:
-        if name is not None:
+        if name is None:
+            visit.transcript.suggestions = ("Open demo",)
+        else:
             try:
                 visit.open(name)
             except (SlideError, ModelUnavailable) as error:

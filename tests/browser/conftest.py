@@ -66,6 +66,13 @@ def address(fake_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory)
         yield url
 
 
+@pytest.fixture
+def empty_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the page of a workspace without slides is served."""
+    with served(Workspace(tmp_path_factory.mktemp("nothing")), tmp_path_factory.mktemp("server"), "fake") as url:
+        yield url
+
+
 @pytest.fixture(scope="package")
 def demo_address(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the page of the demo slide is served, over a copy of its workspace."""
@@ -89,7 +96,7 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, url: str, **how: Any) -> Iterator[Page]:
+def opened(browser: Browser, url: str, slide: bool = True, **how: Any) -> Iterator[Page]:
     """The page, opened by a new visitor. Fails on a console error, a request to another host, a shift of the layout."""
     wrong: list[str] = []
     context = browser.new_context(**({"viewport": {"width": 1280, "height": 720}, "base_url": url} | how))
@@ -100,7 +107,8 @@ def opened(browser: Browser, url: str, **how: Any) -> Iterator[Page]:
     tab.on("request", lambda request: wrong.append(request.url) if not _is_own(request.url, url) else None)
     tab.goto("/")
     tab.wait_for_selector(".sw-chip", timeout=60_000)
-    tab.wait_for_function("() => window.SpotWhisperer?.page.left.viewer.isOpen()", timeout=60_000)
+    if slide:
+        tab.wait_for_function("() => window.SpotWhisperer?.page.left.viewer.isOpen()", timeout=60_000)
     yield tab
     shifts = tab.evaluate("() => window.shifts")
     context.close()

@@ -47,6 +47,18 @@ def test_layers_are_renamed_shown_and_removed(page: Page):
     assert painted(page)[2] == 0
 
 
+def test_the_same_words_by_expression_and_by_image_side_by_side(page: Page):
+    drawer = panel(page, "layers")
+    drawer.get_by_label("Words or a gene to map").fill("stroma")
+    drawer.get_by_label("What words are matched with").select_option("both")
+    drawer.get_by_role("button", name="Map", exact=True).click()
+    right = page.locator('[data-side="right"]')
+    expect(right.locator(".sw-legend-title")).to_have_text("stroma (image-text)", timeout=PATIENCE_MS)
+    expect(page.locator('[data-side="left"] .sw-legend-title')).to_have_text("stroma")
+    page.wait_for_function("() => window.SpotWhisperer.page.right.viewer.isOpen()", timeout=PATIENCE_MS)
+    assert painted(page, "right")[2] > 0
+
+
 def test_old_outlines_do_not_stay_under_a_new_map(page: Page):
     ask(page, "where is the epidermis?")
     assert all(region["shown"] for region in state(page, "regions"))
@@ -139,6 +151,13 @@ def test_a_new_conversation_is_empty(page: Page):
     expect(page.locator("#sw-chat .user-row")).to_have_count(0, timeout=PATIENCE_MS)
     page.wait_for_function("() => window.SpotWhisperer.store.state.layers.length === 0")
     assert painted(page)[2] == 0
+
+
+def test_a_workspace_without_slides_says_what_to_do(browser: Browser, empty_address: str):
+    with opened(browser, empty_address, slide=False) as page:
+        expect(page.locator(".sw-drawer h2")).to_have_text("Slides", timeout=PATIENCE_MS)
+        expect(page.locator(".sw-empty").first).to_contain_text("Slides panel")
+        expect(page.get_by_role("button", name="Open demo")).to_be_visible()
 
 
 def test_everything_without_a_mouse(page: Page):

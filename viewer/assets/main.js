@@ -54,6 +54,7 @@ export function mount(element, props, watch, trigger) {
 function show(page, state, before) {
   const other = !before || before.spots !== state.spots;
   const elsewhere = !before || before.slide.url !== state.slide.url;
+  if (!before && !state.slide.name) page.drawer.open("slides");
   page.right.element.hidden = !state.right;
   for (const pane of page.panes) if (pane.side === "left" || state.right) pane.update(other || !pane.known);
   page.left.known = true;

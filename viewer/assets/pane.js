@@ -61,6 +61,7 @@ export class Pane {
     const empty = this.find(".sw-empty");
     empty.hidden = Boolean(slide.name);
     empty.textContent = slide.empty || "";
+    if (!slide.name) this.find(".sw-scale").hidden = true;
     if (spotsChanged) this.spots.setSpots(store.spots);
     if (slide.url !== this.url) {
       this.url = slide.url;
