@@ -1,5 +1,7 @@
 """Genes that stand out at one spot against the others of its slide."""
 
+from dataclasses import dataclass
+
 import anndata
 import numpy as np
 from numpy.typing import NDArray
@@ -7,13 +9,26 @@ from numpy.typing import NDArray
 MIN_SD = 0.02  # log1p CP10K; below, a gene is flat and its z means nothing
 
 
-def standing_out(data: anndata.AnnData, row: int, n: int = 5) -> list[tuple[str, float]]:
+@dataclass(frozen=True)
+class Moments:
+    """Mean and SD (g,) of every gene over the spots of a slide; computed once, asked for at every spot."""
+
+    mean: NDArray[np.float32]
+    sd: NDArray[np.float32]
+
+
+def moments(data: anndata.AnnData) -> Moments:
+    """Mean and SD of every gene, the SD never below MIN_SD."""
+    x = np.asarray(data.X, np.float32)
+    return Moments(x.mean(axis=0), np.maximum(x.std(axis=0), MIN_SD))
+
+
+def standing_out(data: anndata.AnnData, row: int, over: Moments, n: int = 5) -> list[tuple[str, float]]:
     """The `n` genes with the highest z (SDs above the slide's mean) at spot `row`, highest first, none below 0.
 
     Genes that the model is known to predict (reliability above 0.15) are taken where there are such.
     """
-    x = np.asarray(data.X, np.float32)
-    z = (x[row] - x.mean(axis=0)) / np.maximum(x.std(axis=0), MIN_SD)
+    z = (np.asarray(data.X[row], np.float32).ravel() - over.mean) / over.sd
     z = np.where(_trusted(data), z, -np.inf)
     best = [int(i) for i in np.argsort(-z, kind="stable")[:n] if z[i] > 0]
     return [(str(data.var_names[i]), float(z[i])) for i in best]

@@ -12,8 +12,9 @@ from tools.errors import ModelUnavailable, SlideError
 from tools.workspace import Workspace
 from viewer import fragments
 from viewer.page import SHOW_ANSWER, Page
+from viewer.visit import Visit
 from viewer.visitor import visitor_of
-from viewer.visits import Visit, Visits
+from viewer.visits import Visits
 
 Update = dict[Any, Any]
 
@@ -102,7 +103,7 @@ class Handlers:
     def retry(self, name: str, event: gr.RetryData, request: gr.Request) -> Iterator[Update]:
         """The person wants another answer to a question."""
         _, visit = self._visit(name, request)
-        yield from self._again(event.index, str(visit.transcript.messages[event.index]["content"]), name, request)
+        yield from self._again(event.index, str(visit.transcript.messages[int(event.index)]["content"]), name, request)
 
     def ask(self, question: str, name: str, request: gr.Request) -> Iterator[Update]:
         """One turn, shown as it happens."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from viewer import about, overlay
 from viewer.shelf import Shelf
-from viewer.visits import Visit
+from viewer.visit import Visit
 
 
 def state_of(visit: Visit, shelf: Shelf) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from tools.export import (
 )
 from tools.prepared import PreparedSlide
 from viewer import about
-from viewer.visits import Visit
+from viewer.visit import Visit
 
 REPORT_PX = 1_000
 _PICTURE = re.compile(r"\[?!\[[^\]]*\]\(sw/[^)]*?(?P<id>\w+)\.(?:png|jpg)[^)]*\)(?:\]\(#[^)]*\))?")

@@ -10,8 +10,9 @@ from tools.regions import region as make_region
 from tools.workspace import PrepareOptions, SlideState, Workspace
 from viewer.board import Board
 from viewer.shelf import Shelf
+from viewer.visit import Visit
 from viewer.visitor import new_token
-from viewer.visits import MOST_VISITS, Visit, Visits
+from viewer.visits import MOST_VISITS, Visits
 
 
 class Scripted:

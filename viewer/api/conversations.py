@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 
 from viewer import take_away
 from viewer.api.shared import Desk, held
-from viewer.visits import Visit
+from viewer.visit import Visit
 
 Maker = Callable[[Visit], bytes]
 KINDS: dict[str, tuple[Maker, str, str]] = {

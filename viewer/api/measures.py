@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, Body, HTTPException, Request
@@ -14,20 +14,22 @@ from tools.annotations import read_annotations
 from tools.clusters import cluster_spots
 from tools.prepared import PreparedSlide
 from tools.regions import region as make_region
-from tools.spot_genes import standing_out
+from tools.spot_genes import Moments, moments, standing_out
 from tools.umap import embed_2d
 from viewer import overlay
 from viewer.api.shared import Desk, held, told
-from viewer.visits import Visit
+from viewer.visit import Visit
 
-MOST_GENES = 200
+Made = TypeVar("Made")
+MOST_GENES, MOST_HELD = 200, 8
 LARGEST_GEOJSON = 50_000_000
 
 
 def router(desk: Desk) -> APIRouter:
     """Routes below /sw/visits/{name}."""
     routes = APIRouter(prefix="/sw/visits/{name}")
-    maps = _Once()
+    maps: _Once[NDArray[np.float32]] = _Once()
+    spreads: _Once[Moments] = _Once()
 
     @routes.get("/markers")
     def markers(name: str, region: str, request: Request, versus: str = "rest") -> list[dict[str, Any]]:
@@ -45,7 +47,8 @@ def router(desk: Desk) -> APIRouter:
         slide = desk.prepared(desk.visit(request, name))
         if not 0 <= row < len(slide.spots):
             raise HTTPException(404, "There is no such spot.")
-        return {"genes": [{"gene": gene, "z": z} for gene, z in standing_out(slide.adata, row)]}
+        found = standing_out(slide.adata, row, spreads.get(slide, lambda: moments(slide.adata)))
+        return {"genes": [{"gene": gene, "z": z} for gene, z in found]}
 
     @routes.get("/genes/{gene}")
     def gene(name: str, gene: str, request: Request) -> dict[str, Any]:
@@ -95,20 +98,21 @@ def router(desk: Desk) -> APIRouter:
     return routes
 
 
-class _Once:
-    """Something slow that is computed once per slide, however many ask for it meanwhile."""
+class _Once(Generic[Made]):
+    """Something slow that is computed once per slide, however many ask for it meanwhile; the latest few are held."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._made: dict[str, NDArray[np.float32]] = {}
+        self._made: dict[int, tuple[PreparedSlide, Made]] = {}  # the slide is held, so that its id stays its own
 
-    def get(self, slide: PreparedSlide, make: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+    def get(self, slide: PreparedSlide, make: Callable[[], Made]) -> Made:
         """What was made for this slide, or is made now."""
-        key = overlay.spots_key(slide.name, slide.spots)
         with self._lock:
-            if key not in self._made:
-                self._made[key] = make()
-            return self._made[key]
+            if id(slide) not in self._made:
+                while len(self._made) >= MOST_HELD:
+                    self._made.pop(next(iter(self._made)))
+                self._made[id(slide)] = (slide, make())
+            return self._made[id(slide)][1]
 
 
 def _rows(visit: Visit, region: str) -> NDArray[np.int64]:

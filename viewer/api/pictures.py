@@ -12,7 +12,7 @@ from tools.files import atomic
 from tools.regions import Region
 from tools.slide import Slide
 from viewer.api.shared import Desk, binary, told
-from viewer.visits import Visit
+from viewer.visit import Visit
 
 MAP_PX, CROP_PX = 520, 160
 SMALLEST_UM, LARGEST_UM = 60.0, 5_000.0

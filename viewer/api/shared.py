@@ -12,8 +12,9 @@ from tools.prepared import PreparedSlide
 from tools.workspace import Workspace
 from viewer.shelf import Shelf
 from viewer.state import state_of
+from viewer.visit import Visit
 from viewer.visitor import visitor_of
-from viewer.visits import Visit, Visits
+from viewer.visits import Visits
 
 WAIT_S = 3.0  # for a tool that is at work on the same session
 CACHE = {"Cache-Control": "private, max-age=86400, immutable"}

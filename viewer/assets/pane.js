@@ -1,19 +1,20 @@
 // One view of the slide: OpenSeadragon, spots coloured by one layer, outlines, scale bar, tooltip, legend.
 import { codesOf, paletteOf } from "./colour.js";
-import { h, number } from "./dom.js";
+import { h } from "./dom.js";
 import { Legend } from "./legend.js";
 import { boxOf, drawDraft, drawMark, drawOutlines, inside } from "./outlines.js";
 import { Spots } from "./spots.js";
-import { json, store } from "./store.js";
+import { store } from "./store.js";
+import { Tip } from "./tip.js";
 
 const MOST_PIXELS = 2.5e6; // of the spots' canvas; finer screens draw them at less than their resolution
-const THINK_MS = 220; // before the genes of a spot are asked for
 
 export class Pane {
   constructor(element, side) {
     this.element = element;
     this.side = side;
     this.find = (query) => element.querySelector(query);
+    this.stage = this.find(".sw-osd");
     this.viewer = OpenSeadragon({
       element: this.find(".sw-osd"), drawer: "canvas", prefixUrl: "vendor/openseadragon/images/",
       showNavigationControl: false, showNavigator: side === "left", navigatorPosition: "TOP_RIGHT", navigatorSizeRatio: 0.16, navigatorAutoFade: false,
@@ -28,6 +29,7 @@ export class Pane {
     this.viewer.canvas.append(this.spotCanvas, this.lineCanvas);
     this.spots = new Spots(this.spotCanvas);
     this.legend = new Legend(this.find(".sw-legend"), this);
+    this.tip = new Tip(this.find(".sw-tip"), this);
     this.draft = [];
     this.marked = -1;
     this.listen();
@@ -41,10 +43,7 @@ export class Pane {
       // Mirroring by a stray key would surprise more than help; turning has a button.
       if (["r", "R", "f", "F"].includes(event.originalEvent.key)) event.preventDefaultAction = true;
     });
-    new ResizeObserver(() => { this.resize(); this.redraw(); }).observe(this.find(".sw-osd"));
-    const stage = this.find(".sw-osd");
-    stage.addEventListener("pointermove", (event) => this.hover(event));
-    stage.addEventListener("pointerleave", () => { this.find(".sw-tip").hidden = true; store.tell("hover", -1); });
+    new ResizeObserver(() => { this.resize(); this.redraw(); }).observe(this.stage);
   }
 
   get layer() {
@@ -83,8 +82,7 @@ export class Pane {
   }
 
   resize() {
-    const stage = this.find(".sw-osd");
-    const [width, height] = [stage.clientWidth, stage.clientHeight];
+    const [width, height] = [this.stage.clientWidth, this.stage.clientHeight];
     if (!width || !height) return;
     const ratio = window.devicePixelRatio || 1;
     this.ratio = Math.min(ratio, Math.sqrt(MOST_PIXELS / (width * height)));
@@ -161,7 +159,7 @@ export class Pane {
   }
 
   placeOf(clientX, clientY) {
-    const frame = this.find(".sw-osd").getBoundingClientRect();
+    const frame = this.stage.getBoundingClientRect();
     return unmap(this.map, clientX - frame.left, clientY - frame.top);
   }
 
@@ -174,60 +172,6 @@ export class Pane {
     const focus = region ? region.id : null;
     if (focus !== store.state.focus) store.act("POST", "focus", { region: focus });
   }
-
-  hover(event) {
-    const tip = this.find(".sw-tip");
-    clearTimeout(this.thinking);
-    tip.hidden = true;
-    if (!this.map || event.buttons || this.drawing) return;
-    const [x, y] = this.placeOf(event.clientX, event.clientY);
-    const spot = store.spots && store.view.spots ? this.spots.at(x, y) : -1;
-    const region = this.regionAt(x, y);
-    store.tell("hover", spot);
-    if (spot < 0 && !region) return;
-    const lines = this.lines(spot, region);
-    const frame = this.find(".sw-osd").getBoundingClientRect();
-    const show = () => {
-      tip.replaceChildren(...lines.map((line) => h("span", {}, line)));
-      tip.hidden = false;
-      const [left, top] = [event.clientX - frame.left, event.clientY - frame.top];
-      tip.style.left = `${Math.min(left + 16, frame.width - tip.offsetWidth - 6)}px`;
-      tip.style.top = `${Math.min(top + 16, frame.height - tip.offsetHeight - 6)}px`;
-    };
-    show();
-    if (spot >= 0) {
-      this.thinking = setTimeout(async () => {
-        const found = await genesOf(spot);
-        if (tip.hidden || !found) return;
-        lines.push(`high here: ${found}`);
-        show();
-      }, THINK_MS);
-    }
-  }
-
-  lines(spot, region) {
-    const lines = spot >= 0 ? [`spot ${store.spots.ids[spot]}`] : [];
-    for (const id of spot >= 0 ? new Set([store.state.left, store.state.right]) : []) {
-      const layer = store.layer(id);
-      if (!layer || !store.values.has(id)) continue;
-      const value = store.values.get(id)[spot];
-      lines.push(layer.kind === "category" ? layer.labels[value] || "no label" : `${layer.title}: ${number(value)}`);
-    }
-    if (region) lines.push(`${region.id} · ${region.query} · ${region.area}`);
-    return lines;
-  }
-}
-
-const asked = new Map();
-
-async function genesOf(spot) {
-  const key = `${store.spots.key}:${spot}`;
-  if (!asked.has(key)) {
-    if (asked.size > 500) asked.clear();
-    const found = json("GET", `${store.path}/spots/${spot}`).then((told) => told.genes.slice(0, 4).map((row) => row.gene).join(", "));
-    asked.set(key, found.catch(() => ""));
-  }
-  return asked.get(key);
 }
 
 // {a, b, c, d, e, f}: screen x = a x + c y + e, screen y = b x + d y + f, in CSS px.
