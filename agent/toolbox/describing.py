@@ -111,5 +111,4 @@ def _genes_line(
     said = [
         f"{s.gene} (log2FC {s.log2fc:.2f}, AUROC {s.auroc:.2f}, reliability {number(s.reliability)})" for s in stats
     ]
-    worst = p_value(max(s.p_adj for s in stats))
-    return f"Genes {', '.join(said)}; adjusted {worst} or less."
+    return f"Genes {', '.join(said)}; the largest adjusted {p_value(max(s.p_adj for s in stats))}."

@@ -93,9 +93,9 @@ def _look_up(session: Session, slide: PreparedSlide, text: str) -> Place:
     """Words that were not outlined before. Those no better than chance give spots with a doubt, but no outline."""
     values = scores_of(slide, text)
     minus = _MINUS.match(text)
-    found = evidence(slide, text, values, null_peaks(slide, bool(minus)), twins=not minus)
-    if found.nearest and not minus:
-        raise ToolError(found.words(text))
+    found = evidence(slide, minus[1] if minus else text, values, null_peaks(slide, bool(minus)), twins=not minus)
+    if found.nearest:
+        raise ToolError(found.words(minus[1] if minus else text))
     if found.absent:
         regions = highlight(values, slide.spots, text)
         if not regions:

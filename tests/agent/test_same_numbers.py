@@ -10,12 +10,14 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client
+from typer.testing import CliRunner
 
 from agent import mcp_server
 from agent.loop import Conversation
 from agent.session import Session
 from agent.toolbox import TOOLS
 from agent.toolbox.running import run_tool
+from app import app
 from tests.agent.conftest import Server, calls
 from tools.prepared import PreparedSlide
 from tools.workspace import Workspace
@@ -83,14 +85,23 @@ def test_agent_mcp_and_python(fresh: Callable[[], Session], serve: Callable[[lis
         assert _without_file(served[name]) == words, name
 
 
-@pytest.mark.parametrize("name", ["top_genes", "spatial_relation", "annotate_spots"])
+@pytest.mark.parametrize("name", list(CALLS))
 def test_command_line(fresh: Callable[[], Session], workspace: Workspace, name: str) -> None:
     args = [f"{key}={json.dumps(value)}" for key, value in CALLS[name].items()]
-    done = subprocess.run(
-        [sys.executable, "app.py", "call", "skin", name, *args, "--workspace", str(workspace.root), "--json"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    words, artifacts = run_tool(fresh(), name, CALLS[name])
-    answer = json.loads(done.stdout)
-    assert answer["result"] == words
-    assert [artifact["kind"] for artifact in answer["artifacts"]] == [artifact["kind"] for artifact in artifacts]
+    done = CliRunner().invoke(app, ["call", "skin", name, *args, "--workspace", str(workspace.root), "--json"])
+    assert done.exit_code == 0, done.stderr
+    session = Session(workspace) if name in ("list_slides", "open_slide") else fresh()
+    words, artifacts = run_tool(session, name, CALLS[name])
+    said = json.loads(done.stdout)
+    assert _without_file(said["result"]) == _without_file(words)
+    assert [artifact["kind"] for artifact in said["artifacts"]] == [artifact["kind"] for artifact in artifacts]
+
+
+def test_command_line_as_a_process(fresh: Callable[[], Session], workspace: Workspace) -> None:
+    command = ["app.py", "call", "skin", "top_genes", "region=epidermis", "n=3", "--workspace", str(workspace.root)]
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == run_tool(fresh(), "top_genes", {"region": "epidermis", "n": 3})[0]
+    wrong = subprocess.run(
+        [sys.executable, *command[:3], "dance", *command[-2:]], cwd=ROOT, capture_output=True, text=True
+    )
+    assert wrong.returncode == 2 and "There is no tool 'dance'" in wrong.stderr
