@@ -45,17 +45,20 @@ def _model(part: Judged, floors: Sequence[Judged], config: Config) -> str:
     gap = {d.column: d for d in differences(part, best, config)}
     text += f", {_verdict(gap.get(MACRO))} the strongest floor ({best.scorer}, {_macro(best, config):.3f})."
     above, below, open_ = [], [], []
+    what = "image" if config.definition == "presence" else config.average_over.removesuffix("s")
     for name in part.classes:
         rivals = [{d.column: d for d in differences(part, floor, config)}.get(name) for floor in floors]
         known = [rival for rival in rivals if rival is not None and rival.mean == rival.mean]
         if not known or columns[name].mean.n == 0:
             continue
+        judged_in = columns[name].mean.n
+        shown = f"{name} (one {what} only)" if judged_in == 1 < len(part.units) else name
         if all(rival.low > 0 for rival in known):
-            above.append(name)
+            above.append(shown)
         elif any(rival.high < 0 for rival in known):
-            below.append(name)
+            below.append(shown)
         else:
-            open_.append(name)
+            open_.append(shown)
     parts = [
         f"better than every floor on {', '.join(above)}" if above else "",
         f"worse than some floor on {', '.join(below)}" if below else "",
