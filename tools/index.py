@@ -1,5 +1,6 @@
 """The door to Chroma: nearest spots in joint space, across all slides of a workspace. Rebuilt from h5ads at will."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from models.protocols import F32
 
+_OPENING = threading.Lock()  # Chroma's clients must not be made by two threads at once
 HNSW = {"hnsw": {"space": "cosine", "ef_search": 1000, "max_neighbors": 32}}
 
 
@@ -35,17 +37,18 @@ class SpotIndex:
 
         quiet = Settings(anonymized_telemetry=False)
         self._client: Any
-        if url is None:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._client = chromadb.PersistentClient(str(folder), settings=quiet)
-        else:
-            parts = urlparse(url)
-            self._client = chromadb.HttpClient(
-                parts.hostname or "localhost", parts.port or 8000, ssl=parts.scheme == "https", settings=quiet
+        with _OPENING:
+            if url is None:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._client = chromadb.PersistentClient(str(folder), settings=quiet)
+            else:
+                parts = urlparse(url)
+                self._client = chromadb.HttpClient(
+                    parts.hostname or "localhost", parts.port or 8000, ssl=parts.scheme == "https", settings=quiet
+                )
+            self._spots = self._client.get_or_create_collection(
+                f"spots-{joint}", configuration=HNSW, embedding_function=None
             )
-        self._spots = self._client.get_or_create_collection(
-            f"spots-{joint}", configuration=HNSW, embedding_function=None
-        )
 
     @classmethod
     def build(cls, folder: Path, joint: str, slides: dict[str, anndata.AnnData], url: str | None = None) -> "SpotIndex":

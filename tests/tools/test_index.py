@@ -1,3 +1,5 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import anndata
@@ -49,3 +51,14 @@ def test_replacing_a_slide_leaves_nothing_behind(index: SpotIndex, tmp_path: Pat
 
 def test_an_empty_index_finds_nothing(tmp_path: Path) -> None:
     assert SpotIndex(tmp_path / "chroma", "other-joint").search(np.ones(16, np.float32), 3) == []
+
+
+def test_many_may_open_it_at_once(tmp_path: Path) -> None:
+    gate = threading.Barrier(6)
+
+    def open_one(_: int) -> set[str]:
+        gate.wait(timeout=30)
+        return SpotIndex(tmp_path / "chroma", "fake").slides()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(open_one, range(6))) == [set()] * 6
