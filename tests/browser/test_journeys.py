@@ -119,7 +119,7 @@ def test_7_compare_two_layers(demo_page: Page, shot: Shot):
     demo_page.wait_for_function("() => window.SpotWhisperer.page.right.viewer.isOpen()", timeout=PATIENCE_MS)
     demo_page.get_by_role("button", name="Let go of the region").click()
     expect(demo_page.locator(".sw-chosen")).to_be_hidden()
-    demo_page.get_by_role("button", name="Zoom in").click()
+    demo_page.get_by_role("button", name="Zoom in (+)").click()
     demo_page.wait_for_function(
         "() => { const [a, b] = window.SpotWhisperer.page.panes.map((p) => p.viewer.viewport.getZoom(true)); "
         "return Math.abs(a - b) < 1e-6 && a > 0; }",

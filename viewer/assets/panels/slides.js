@@ -121,6 +121,7 @@ export function slides(body, page) {
 
 function stateWords(row) {
   const spots = row.spots ? `, ${count(row.spots, "spot")}` : "";
+  if (["running", "waiting"].includes(row.job?.state)) return "being prepared";
   return row.state === "prepared" ? `prepared${spots}` : row.state === "tiled" ? `not finished${spots}` : "not prepared";
 }
 
