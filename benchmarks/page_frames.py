@@ -65,7 +65,7 @@ MOVE = """async ([what, seconds]) => {
 RECOLOUR = """async (words) => {
   const { store } = window.SpotWhisperer;
   const start = performance.now();
-  await store.act('POST', 'layers', { kind: 'score', words });
+  if (!await store.act('POST', 'layers', { kind: 'score', words })) throw new Error('no layer was made');
   await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   return performance.now() - start;
 }"""
