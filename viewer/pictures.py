@@ -50,6 +50,7 @@ def without_folders(text: str, artifacts: Iterable[Artifact]) -> str:
     """Words about files that were written, with names in place of paths: the page may be open on another machine."""
     for artifact in artifacts:
         if artifact["kind"] == "file":
+            text = text.replace(str(artifact["path"]), artifact["name"])
             text = re.sub(rf"(?:[A-Za-z]:)?[\\/][^\s]*?{re.escape(artifact['name'])}", artifact["name"], text)
     return text
 
