@@ -51,7 +51,6 @@ def without_folders(text: str, artifacts: Iterable[Artifact]) -> str:
     for artifact in artifacts:
         if artifact["kind"] == "file":
             text = text.replace(str(artifact["path"]), artifact["name"])
-            text = re.sub(rf"(?:[A-Za-z]:)?[\\/][^\s]*?{re.escape(artifact['name'])}", artifact["name"], text)
     return text
 
 

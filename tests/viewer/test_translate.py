@@ -106,7 +106,13 @@ def test_a_list_ends_where_its_lines_end():
 
 
 def test_files_are_named_and_offered_but_their_folders_are_not_told():
-    artifact = {"kind": "file", "path": "/home/ada l/ws/exports/a b.csv", "name": "a b.csv", "format": "csv", "bytes": 5}
+    artifact = {
+        "kind": "file",
+        "path": "/home/ada l/ws/exports/a b.csv",
+        "name": "a b.csv",
+        "format": "csv",
+        "bytes": 5,
+    }
     words = "Wrote it. File: /home/ada l/ws/exports/a b.csv (1 kB)."
     transcript = turn(ToolFinished("a", "export_result", {}, words, [artifact]), Answer(words))
     assert not any("/home" in message["content"] for message in transcript.messages)
