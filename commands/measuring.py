@@ -26,6 +26,10 @@ def score(
     slide: Annotated[str, typer.Argument(help="Slide, or an h5ad of measured counts.")],
     queries: Annotated[list[str], typer.Argument(help="Phrases.")],
     minus: Annotated[str | None, typer.Option(help="Phrase whose score is subtracted.")] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(help="molecular, image-text, fused (default if the slide has both); measured for an h5ad."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="CSV file; stdout otherwise.")] = None,
     mpp: MppOption = None,
     device: DeviceOption = None,
@@ -35,12 +39,14 @@ def score(
     settings = settings_from(workspace=workspace, device=device)
     with errors_as_sentences():
         from tools.measured import open_measured
+        from tools.score import scorer_for
 
+        asked = scorer_for(scorer, measured=slide.endswith(".h5ad"))
         if slide.endswith(".h5ad"):
             prepared = open_measured(Path(slide), settings.models, settings.device, settings.models_dir)
         else:
             prepared = open_or_prepare(settings, slide, mpp)
-        columns = [prepared.text_scores(query, minus) for query in queries]
+        columns = [prepared.text_scores(query, minus, asked) for query in queries]
         rows = [
             [spot, f"{x:.1f}", f"{y:.1f}", *(f"{column[i]:.4f}" for column in columns)]
             for i, (spot, (x, y)) in enumerate(zip(prepared.spots.ids, prepared.spots.l0_xy, strict=True))

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import Card, ModelUnavailable
+from models.centring import centre
 from models.checkpoint import need, read_config
 from models.protocols import F32, TilePlan
-from models.standardise import Reference, standardise
 
 if TYPE_CHECKING:
     from models.networks.deepspot import DeepSpotNet
@@ -42,9 +42,7 @@ class DeepSpotPredictor:
         self._net = net.float().to(self._device).eval()
         self.encoder: str = config["encoder"]
         self.plan = TilePlan(**config["plan"])
-        self._reference = None
-        if config["standardise"]:
-            self._reference = Reference(*(net.get_buffer(f"reference_{name}").cpu().numpy() for name in ("mean", "sd")))
+        self._reference = net.get_buffer("reference_mean").cpu().numpy() if config["centre"] else None
         self.genes, self.ensembl_ids, self.reliability = genes
 
     @classmethod
@@ -56,7 +54,7 @@ class DeepSpotPredictor:
         config = read_config(folder)
         genes = read_genes(folder / "genes.csv")
         sizes = [int(need(config, key, folder)) for key in ("input_size", "hidden_size", "output_size", "n_phi")]
-        for key in ("encoder", "plan", "standardise"):
+        for key in ("encoder", "plan", "centre"):
             need(config, key, folder)
         if len(genes[0]) != sizes[2]:
             raise ModelUnavailable(
@@ -67,7 +65,7 @@ class DeepSpotPredictor:
     def predict_expression(self, embeddings: F32, neighbours: NDArray[np.int64]) -> F32:
         """(n, 1 + sub_grid**2, d) embeddings, (n, m) neighbour rows, -1 for none -> (n, g) log1p CP10K, >= 0.
 
-        Pass a whole slide: where the checkpoint says so, embeddings are standardised over the slide first.
+        Pass a whole slide: where the checkpoint says so, the mean of the slide is taken from embeddings first.
         """
         import torch
 
@@ -77,7 +75,7 @@ class DeepSpotPredictor:
         if not len(embeddings):
             return np.zeros((0, len(self.genes)), np.float32)
         if self._reference is not None:
-            embeddings = standardise(embeddings, self._reference)
+            embeddings = centre(embeddings, self._reference)
         with torch.inference_mode():
             rows = torch.from_numpy(np.ascontiguousarray(embeddings, np.float32)).to(self._device)
             phi = torch.cat([self._net.phi(part) for part in torch.split(rows, ROWS_PER_BATCH)])

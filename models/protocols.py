@@ -117,3 +117,12 @@ class ImageTextModel(Protocol):
     def encode_text(self, texts: Sequence[str]) -> F32:
         """q texts -> (q, card.dim), rows of unit norm."""
         ...
+
+
+@runtime_checkable
+class Weighed(Protocol):
+    """An image-text model whose reliability was measured beside that of the molecular score."""
+
+    def share(self, query: str) -> float:
+        """How much it counts for a query when both are fused, in [0, 1]; models that do not say count half."""
+        ...

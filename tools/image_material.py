@@ -1,4 +1,4 @@
-"""What image models are trained on: sections and CoNSeP fields, maps under many looks, their targets."""
+"""What image models are trained on: sections and CoNSeP fields, features under many looks, their targets."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,20 +27,18 @@ CONSEP_SPOTS = 300.0  # how many spots CoNSeP counts for
 
 @dataclass(frozen=True)
 class Tissue:
-    """One section: `maps` of the trunk (looks, n, w) float16, `neighbours` (n, m), deviations from the mean (n, g).
+    """One section: `features` (looks, n, k, 1024) float16, `neighbours` (n, m), deviations from the mean (n, g).
 
-    `measured` is None for CoNSeP, `nuclei` (n, 5, 4) counts by kind of a field and its quarters for CoNSeP alone;
-    `mixture` is the expression of its cell mixture; `weight` of the whole.
+    `measured` is None for CoNSeP; `mixture` is the expression of its cell mixture; `weight` of the whole.
     """
 
     name: str
     patient: str
-    maps: NDArray[np.float16]
+    features: NDArray[np.float16]
     neighbours: NDArray[np.int64]
     measured: F32 | None
     mixture: F32
     weight: float
-    nuclei: F32 | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class ImageMaterial:
 
 
 def gather(data: Path, out: Path, seed: int) -> ImageMaterial:
-    """Sections and CoNSeP fields with maps under all looks; maps are kept in `out/.looks`."""
+    """Sections and CoNSeP fields with features under all looks, which are kept in `out/.looks`."""
     encoder = StarterEncoder(capricorn_encoder(archive_path(), StarterEncoder.card.dim), "auto")
     sections = [her2st.read_section(data / "her2st", name) for name in her2st.WITH_IMAGE]
     genes = tuple(sorted(set().union(*(section.genes for section in sections))))
@@ -65,17 +63,16 @@ def gather(data: Path, out: Path, seed: int) -> ImageMaterial:
     for section in sections:
         x = at_genes(log1p_cp10k(section.counts), section.genes, genes)
         means.append(x.mean(axis=0))
-        look = partial(section_look, section, PLAN, encoder.trunk_maps, seed=seed)
-        maps = _all_looks(cache, section.name, seed, look)
+        look = partial(section_look, section, PLAN, encoder.features, seed=seed)
+        features = _all_looks(cache, section.name, seed, look)
         mixture = _centred(mixture_expression(section.proportions, profiles))
         around = neighbours_of(section)
-        tissues.append(Tissue(section.name, section.patient, maps, around, _centred(x), mixture, len(x)))
+        tissues.append(Tissue(section.name, section.patient, features, around, _centred(x), mixture, len(x)))
     sources = consep.read_sources(data / "consep")
     fields = consep.fields(sources, PLAN.tile_um or 0.0, PLAN.tile_px)
-    maps = _all_looks(cache, "consep", seed, partial(source_look, sources, PLAN, encoder.trunk_maps, seed=seed))
+    features = _all_looks(cache, "consep", seed, partial(source_look, sources, PLAN, encoder.features, seed=seed))
     mixture = _centred(mixture_expression(cells_of_nuclei(fields.counts, consep.KINDS), profiles))
-    nuclei = np.concatenate([fields.counts[:, None], fields.part_counts], axis=1)
-    tissues.append(Tissue("consep", "consep", maps, fields.neighbours, None, mixture, CONSEP_SPOTS, nuclei))
+    tissues.append(Tissue("consep", "consep", features, fields.neighbours, None, mixture, CONSEP_SPOTS))
     return ImageMaterial(genes, tissues, np.mean(means, axis=0).astype(np.float32))
 
 
@@ -107,9 +104,9 @@ def colour_floor(data: Path, train: Sequence[Tissue], test: Sequence[Tissue]) ->
 
 
 def _all_looks(cache: Path, name: str, seed: int, look: Callable[..., NDArray[np.float16]]) -> NDArray[np.float16]:
-    """(looks, n, w), each look computed once."""
+    """(looks, n, k, w), each look computed once."""
     return np.stack(
-        [cached(cache / f"trunk-{name}-{seed}-{index}.npy", partial(look, index=index)) for index in range(LOOKS)]
+        [cached(cache / f"features-{name}-{seed}-{index}.npy", partial(look, index=index)) for index in range(LOOKS)]
     )
 
 

@@ -14,10 +14,12 @@ import anndata
 import numpy as np
 
 from models.card import Card, ModelUnavailable
+from models.protocols import F32
 from models.registry import fitting_sets, load, model_class, model_set, require
 from tools.errors import SlideError
 from tools.files import digest, fingerprint, read_json, sha256_of_weights, write_json
 from tools.given_spots import is_space_ranger, read_spots, space_ranger_image, with_mpp
+from tools.image_text import shares_tiles
 from tools.index import SpotIndex
 from tools.prepared import PreparedSlide, load_prepared
 from tools.slide import Slide, open_slide
@@ -163,8 +165,19 @@ class _Job:
 
     def _make_joint(self, _recipe: str, progress: Progress) -> None:
         progress("embed expression", 0, 1)
-        write_joint(self._output("joint"), self._load("joint"))
+        write_joint(self._output("joint"), self._load("joint"), self._seen())
         progress("embed expression", 1, 1)
+
+    def _seen(self) -> dict[str, F32]:
+        """Spots in the space of the set's image-text model, where it takes the embeddings that are there anyway."""
+        name = self.models.image_text
+        if model_class(name).card.missing(self.runtime.models_dir):
+            return {}
+        model, predictor = load(name, self.runtime.device, self.runtime.models_dir), self._load("predictor")
+        if not shares_tiles(model, predictor):
+            return {}
+        embeddings = np.load(self._output("embeddings"), mmap_mode="r")
+        return {name: model.project_image(np.asarray(embeddings[:, 0], np.float32))}
 
     def _make_index(self, _recipe: str, progress: Progress) -> None:
         progress("index spots", 0, 1)
@@ -193,7 +206,7 @@ class _Job:
         part: dict[str, list[Card]] = {
             "embeddings": [model_class(self.models.encoder).card, predictor.card],
             "expression": [predictor.card],
-            "joint": [model_class(self.models.joint).card],
+            "joint": [model_class(name).card for name in (self.models.joint, self.models.image_text)],
             "index": [],
         }
         return [[card.name, self._checksums(card)] for card in part[stage]]

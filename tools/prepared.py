@@ -9,17 +9,17 @@ from typing import Any
 import anndata
 import numpy as np
 
-from models.protocols import F32, JointModel
+from models.protocols import F32, ImageTextModel, JointModel
 from models.registry import load, model_set
+from tools.embedded import Embedded, Fused
 from tools.errors import SlideError, ToolError
 from tools.files import read_json
-from tools.score import against_null, score
+from tools.image_text import kept_embedding
+from tools.score import Scorer
 from tools.slide import Slide, open_slide
 from tools.spots import Spots
 from tools.stages import load_spots
 from tools.workspace import SlideState, Workspace
-
-MAX_QUERY = 500  # characters; what is longer is no query
 
 
 @dataclass
@@ -30,7 +30,10 @@ class PreparedSlide:
     spots: Spots
     adata: anndata.AnnData
     load_joint: Callable[[], JointModel]
-    _scores: dict[str, F32] = field(default_factory=dict)
+    folder: Path | None = None  # in the workspace; None for what is not of one
+    device: str = "auto"
+    models_dir: Path | None = None
+    _by_image: dict[str, Embedded] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -67,30 +70,51 @@ class PreparedSlide:
         """What a reader of the results must know, in sentences."""
         return [str(note) for note in self.provenance["notes"]]
 
-    def text_scores(self, query: str, minus: str | None = None) -> F32:
+    @property
+    def scorer(self) -> Scorer:
+        """What answers a query where nobody chose: both scorers fused where the image-text model's spots are here."""
+        image_text = model_set(self.state.options.models).image_text
+        return "fused" if f"X_{image_text}" in self.adata.obsm else "molecular"
+
+    def text_scores(self, query: str, minus: str | None = None, scorer: Scorer | None = None) -> F32:
         """Score (n,) of every spot for a phrase, in SDs of unrelated phrases; 0 is "like any phrase".
 
-        `minus` is subtracted: high where the first phrase fits and the second does not.
+        `minus` is subtracted: high where the first phrase fits and the second does not. `scorer` "molecular" asks the
+        expression, "image-text" the set's image-text model, "fused" both; None is `self.scorer`.
         """
-        values = self._scores_of(query)
-        return np.asarray(values - self._scores_of(minus), np.float32) if minus else values
+        asked = self._asked(scorer or self.scorer)
+        values = asked.scores(query)
+        return np.asarray(values - asked.scores(minus), np.float32) if minus else values
 
-    def _scores_of(self, query: str) -> F32:
-        query = " ".join(query.split())
-        if not query:
-            raise ToolError("The query is empty; give a cell type, tissue or process, such as 'T cells'.")
-        if len(query) > MAX_QUERY:
-            raise ToolError(f"The query has {len(query):,} characters; a phrase of at most {MAX_QUERY} is expected.")
-        if query not in self._scores:
-            if len(self._scores) > 256:
-                self._scores.clear()
-            cosines = score(np.asarray(self.adata.obsm["X_joint"]), self.joint.encode_text([query]))
-            self._scores[query] = against_null(cosines, self._null)[:, 0]
-        return self._scores[query]
+    def null_scores(self, scorer: Scorer | None = None) -> F32:
+        """Scores (n, p) of unrelated phrases, in the same units: what a score must exceed to mean anything."""
+        return self._asked(scorer or self.scorer).null()
+
+    def image_text_scores(self, model: str, query: str) -> F32:
+        """`text_scores` by any registered image-text model. Raises ModelUnavailable without its weights."""
+        return self._seen_by(model).scores(query)
+
+    def _asked(self, scorer: Scorer) -> Embedded | Fused:
+        if scorer == "molecular":
+            return self._molecular
+        seen = self._seen_by(model_set(self.state.options.models).image_text)
+        return seen if scorer == "image-text" else Fused(self._molecular, seen)
 
     @cached_property
-    def _null(self) -> F32:
-        return score(np.asarray(self.adata.obsm["X_joint"]), self.joint.encode_text(self.joint.null_texts()))
+    def _molecular(self) -> Embedded:
+        return Embedded(np.asarray(self.adata.obsm["X_joint"]), self.joint, self.joint.null_texts())
+
+    def _seen_by(self, name: str) -> Embedded:
+        if name not in self._by_image:
+            if self.folder is None:
+                raise ToolError("Measured counts have no image: only the molecular score can be asked for.")
+            stored = self.adata.obsm.get(f"X_{name}")
+            places = (self.device, self.models_dir)
+            if stored is None:
+                stored = kept_embedding(self.folder, self.slide, self.spots, name, *places)
+            model: ImageTextModel = load(name, *places)
+            self._by_image[name] = Embedded(np.asarray(stored, np.float32), model, self.joint.null_texts())
+        return self._by_image[name]
 
 
 def load_prepared(
@@ -108,4 +132,5 @@ def load_prepared(
 def _load(workspace: Workspace, name: str, _made_by: str, device: str, models_dir: Path | None) -> PreparedSlide:
     state, folder = workspace.get(name), workspace.folder(name)
     joint = partial(load, model_set(state.options.models).joint, device, models_dir)
-    return PreparedSlide(state, load_spots(folder / "spots.npz"), anndata.read_h5ad(folder / "spots.h5ad"), joint)
+    spots, data = load_spots(folder / "spots.npz"), anndata.read_h5ad(folder / "spots.h5ad")
+    return PreparedSlide(state, spots, data, joint, folder, device, models_dir)

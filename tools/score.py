@@ -1,12 +1,17 @@
 """Joint embeddings against text: one score per spot and query."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from models.protocols import F32
+from tools.errors import ToolError
+
+Scorer = Literal["molecular", "image-text", "fused"]
+SCORERS: tuple[Scorer, ...] = ("molecular", "image-text", "fused")
 
 
 @dataclass(frozen=True)
@@ -16,6 +21,23 @@ class Contrast:
     mean_in: float
     mean_out: float
     auroc: float
+
+
+def scorer_for(name: str | None, *, measured: bool = False) -> Scorer | None:
+    """The scorer that a person named; None is the slide's own choice, to which `measured` counts are also put.
+
+    Raises ToolError for a name that is none, and where predicted and measured would be mixed up.
+    """
+    if measured and name not in (None, "measured"):
+        raise ToolError(f"Counts have no image and nothing predicted: '{name}' does not apply; leave --scorer out.")
+    if name == "measured" and not measured:
+        raise ToolError("'measured' scores an h5ad of counts; a slide has molecular, image-text and fused.")
+    for known in SCORERS:
+        if name == known:
+            return known
+    if name is None or measured:
+        return None
+    raise ToolError(f"There is no scorer '{name}'; known: {', '.join(SCORERS)}, measured.")
 
 
 def score(x_joint: F32, text: F32) -> F32:
@@ -32,6 +54,11 @@ def against_null(cosines: F32, null: F32) -> F32:
     mean = null.mean(axis=1, keepdims=True)
     spread = float(np.sqrt(np.mean((null - mean) ** 2)))
     return np.asarray((cosines - mean) / max(spread, 1e-6), np.float32)
+
+
+def fuse(molecular: F32, image_text: F32, share: float) -> F32:
+    """Scores of both scorers, each in SDs of its own null, averaged; `share` in [0, 1] is the image-text part."""
+    return np.asarray((1 - share) * molecular + share * image_text, np.float32)
 
 
 def contrast(values: NDArray[np.floating], rows: NDArray[np.int64]) -> Contrast:

@@ -1,7 +1,7 @@
 """What each stage of a preparation writes, and how it is read back. The order of the stages is prepare's."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -99,11 +99,14 @@ def units(card: Card) -> str:
     return "relative log1p CP10K" if card.relative else "log1p CP10K"
 
 
-def write_joint(path: Path, joint: JointModel) -> anndata.AnnData:
-    """Add `obsm["X_joint"]` to spots.h5ad and return it."""
+def write_joint(path: Path, joint: JointModel, seen: Mapping[str, F32]) -> anndata.AnnData:
+    """Add `obsm["X_joint"]` to spots.h5ad, and `obsm["X_<name>"]` of image-text models (n, d); return it."""
     data = anndata.read_h5ad(path)
     embed_expression(data, joint)
     data.uns["provenance"]["models"]["joint"] = joint.card.name
+    for name, rows in seen.items():
+        data.obsm[f"X_{name}"] = np.ascontiguousarray(rows, np.float32)
+        data.uns["provenance"]["models"]["image-text"] = name
     with atomic(path) as part:
         data.write_h5ad(part, compression="gzip", compression_opts=1)
     return data

@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import checkpoint
+from models.centring import centre, reference_of
 from models.deepspot import DeepSpotPredictor, write_genes
 from models.networks.deepspot import DeepSpotNet
 from models.networks.densenet import FEATURES, DenseNet121
 from models.networks.loading import arrays_of, load_into
 from models.protocols import F32
-from models.standardise import Reference, reference_of, standardise
-from models.starter_encoder import StarterEncoder
-from models.training.capricorn import archive_path, capricorn_encoder
+from models.starter_encoder import EVIDENCE_SCALE, STABLE_DIM, TISSUES, StarterEncoder
+from models.training.capricorn import archive_path, capricorn_encoder, tissue_evidence
 from models.training.deepspot import Bags, Recipe, expand_outputs, fit_deepspot, predict_scores, with_reference
-from models.training.finetune import Lesson, pooled, tune_top
 from models.training.metrics import pearson_per_gene
 from models.training.projection import Projection, fit_projection
 from models.training.targets import Programmes, fit_programmes
@@ -37,20 +36,22 @@ UM_PER_PX = 0.5
 
 
 def train_encoder(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
-    """Tune the last stage and fit the projection on all tissue; write `out/starter-encoder`."""
+    """Fit the projection on all tissue; write `out/starter-encoder`."""
     material = gather(data, out, seed)
-    net = write_encoder(material.tissues, out, seed)
-    figures = _stability([_embed(net, tissue) for tissue in material.tissues])
+    projection = write_encoder(material.tissues, out)
+    figures = _stability([_embed(projection, tissue) for tissue in material.tissues])
     (out / StarterEncoder.card.name / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     return figures
 
 
-def write_encoder(tissues: Sequence[Tissue], out: Path, seed: int) -> DenseNet121:
-    """The encoder of these tissues, written to `out/starter-encoder`."""
-    net = _learn_to_see(tissues, seed)
+def write_encoder(tissues: Sequence[Tissue], out: Path) -> Projection:
+    """The encoder of these tissues, written to `out/starter-encoder`: Capricorn's network, projected."""
+    projection = _learn_to_see(tissues)
+    net = capricorn_encoder(archive_path(), StarterEncoder.card.dim)
+    net.set_projection(projection.weight, projection.bias)
     config = {"dim": StarterEncoder.card.dim, "um_per_px": UM_PER_PX}
     checkpoint.write(out / StarterEncoder.card.name, arrays_of(net, half=True), config)
-    return net
+    return projection
 
 
 def train_deepspot(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
@@ -65,13 +66,14 @@ def train_deepspot(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
 def write_deepspot(material: ImageMaterial, reliability: F32, data: Path, out: Path, seed: int) -> Path:
     """The head of this tissue on the encoder in `out`, written to `out/starter-deepspot`; `reliability` (g,)."""
     encoder = load_into(DenseNet121(StarterEncoder.card.dim), out / StarterEncoder.card.name)
-    net, programmes, _ = _fit(material.tissues, [_embed(encoder, tissue) for tissue in material.tissues], seed)
+    projection = Projection(*encoder.get_projection())
+    net, programmes, _ = _fit(material.tissues, [_embed(projection, tissue) for tissue in material.tissues], seed)
     chosen = _choose_genes(material, programmes, data)
     genes = tuple(material.genes[j] for j in chosen)
-    wide = expand_outputs(net, np.ascontiguousarray(programmes.basis[:, chosen]), material.mean[chosen])
+    wide = expand_outputs(net, np.ascontiguousarray(programmes.loadings[:, chosen]), material.mean[chosen])
     members, hidden, size = wide.phi_weight.shape
     config = {
-        "encoder": StarterEncoder.card.name, "plan": asdict(PLAN), "standardise": True, "input_size": size,
+        "encoder": StarterEncoder.card.name, "plan": asdict(PLAN), "centre": True, "input_size": size,
         "hidden_size": hidden, "output_size": len(genes), "n_phi": members,
     }  # fmt: skip
     folder = out / DeepSpotPredictor.card.name
@@ -91,6 +93,7 @@ class Fold:
     unseen: list[Tissue]
     predicted: list[F32]
     other_look: list[F32]
+    embedded: list[F32]  # (n, k, d) each
 
 
 def held_out(material: ImageMaterial, folds: Sequence[tuple[str, str]], seed: int) -> Iterator[Fold]:
@@ -98,15 +101,17 @@ def held_out(material: ImageMaterial, folds: Sequence[tuple[str, str]], seed: in
     for train, test in folds:
         seen = [tissue for tissue in material.tissues if tissue.patient in train.split("+")]
         unseen = [tissue for tissue in material.tissues if tissue.patient == test]
-        encoder = _learn_to_see(seen, seed)
-        net, programmes, reference = _fit(seen, [_embed(encoder, tissue) for tissue in seen], seed)
+        projection = _learn_to_see(seen)
+        net, programmes, reference = _fit(seen, [_embed(projection, tissue) for tissue in seen], seed)
         views: tuple[list[F32], list[F32]] = ([], [])
+        embedded = []
         for tissue in unseen:
-            looks = _embed(encoder, tissue)
+            looks = _embed(projection, tissue)
+            embedded.append(looks[0])
             for view, look in zip(views, (looks[0], looks[-1]), strict=True):
-                scores = predict_scores(net, standardise(look, reference), tissue.neighbours)
-                view.append(np.asarray(scores @ programmes.basis, np.float32))
-        yield Fold(train, test, seen, unseen, *views)
+                scores = predict_scores(net, centre(look, reference), tissue.neighbours)
+                view.append(np.asarray(scores @ programmes.loadings, np.float32))
+        yield Fold(train, test, seen, unseen, *views, embedded)
 
 
 def evaluate_deepspot(material: ImageMaterial, folds: Sequence[Fold], data: Path) -> tuple[dict[str, float], F32]:
@@ -139,22 +144,16 @@ def _mean_pearson(predicted: Sequence[F32], tissues: Sequence[Tissue]) -> NDArra
     return np.asarray(np.mean(found, axis=0))
 
 
-def _learn_to_see(tissues: Sequence[Tissue], seed: int) -> DenseNet121:
-    """The encoder: Capricorn's network, its last stage tuned on these tissues, projected to what looks leave alone."""
-    net = capricorn_encoder(archive_path(), StarterEncoder.card.dim)
-    programmes = _programmes(tissues)
-    lessons = [Lesson(t.maps, _targets(t, programmes), t.weight, t.nuclei) for t in tissues]
-    net = tune_top(net, lessons, PLAN, seed)
-    looks = [[pooled(net, look, PLAN).reshape(-1, FEATURES) for look in tissue.maps] for tissue in tissues]
-    projection = fit_projection(looks, StarterEncoder.card.dim)
-    net.set_projection(projection.weight, projection.bias)
-    return net
+def _learn_to_see(tissues: Sequence[Tissue]) -> Projection:
+    """From features to the encoder's output: directions that the looks of these tissues share, then evidence."""
+    looks = [[look.reshape(-1, FEATURES) for look in tissue.features] for tissue in tissues]
+    weight, bias = tissue_evidence(archive_path(), len(TISSUES))
+    return fit_projection(looks, STABLE_DIM).beside(weight / EVIDENCE_SCALE, bias / EVIDENCE_SCALE)
 
 
-def _embed(net: DenseNet121, tissue: Tissue) -> list[F32]:
+def _embed(projection: Projection, tissue: Tissue) -> list[F32]:
     """Embeddings (n, k, dim) under each look, as `encode_image` gives them."""
-    projection = Projection(*net.get_projection())
-    return [projection(pooled(net, look, PLAN)) for look in tissue.maps]
+    return [projection(look.astype(np.float32)) for look in tissue.features]
 
 
 def _programmes(tissues: Sequence[Tissue]) -> Programmes:
@@ -170,17 +169,15 @@ def _targets(tissue: Tissue, programmes: Programmes) -> F32:
     return MIXTURE_SHARE * targets + (1 - MIXTURE_SHARE) * programmes.scores(tissue.measured)
 
 
-def _fit(
-    tissues: Sequence[Tissue], embedded: Sequence[list[F32]], seed: int
-) -> tuple[DeepSpotNet, Programmes, Reference]:
-    """DeepSpot on all looks of the tissues, each standardised like a slide of its own."""
+def _fit(tissues: Sequence[Tissue], embedded: Sequence[list[F32]], seed: int) -> tuple[DeepSpotNet, Programmes, F32]:
+    """DeepSpot on all looks of the tissues, each centred like a slide of its own."""
     programmes = _programmes(tissues)
     reference = reference_of([look for looks in embedded for look in looks])
     bags = []
     for tissue, looks in zip(tissues, embedded, strict=True):
         targets = _targets(tissue, programmes)
         weights = np.full(len(targets), tissue.weight / len(targets), np.float32)
-        bags += [Bags(standardise(look, reference), tissue.neighbours, targets, weights) for look in looks]
+        bags += [Bags(centre(look, reference), tissue.neighbours, targets, weights) for look in looks]
     net = fit_deepspot(bags, Recipe(), seed)
     return with_reference(net, reference), programmes, reference
 
@@ -203,7 +200,7 @@ def _choose_genes(material: ImageMaterial, programmes: Programmes, data: Path) -
     scores = np.concatenate(
         [programmes.scores(t.mixture if t.measured is None else t.measured) for t in material.tissues]
     )
-    variance = (programmes.basis**2 * scores.var(axis=0)[:, None]).sum(axis=0) * counted
+    variance = (programmes.loadings**2 * scores.var(axis=0)[:, None]).sum(axis=0) * counted
     taken = set(chosen)
     chosen += [int(j) for j in np.argsort(-variance, kind="stable") if int(j) not in taken][: N_GENES - len(chosen)]
     return np.array(sorted(chosen), np.int64)

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from models.protocols import F32
 from tools.enrichment import term_maps
-from tools.null_maps import null_maps
 from tools.prepared import PreparedSlide
 from tools.vocabulary import BROAD
 
@@ -82,7 +81,7 @@ def _peaks(scores: F32) -> NDArray[np.float64]:
 
 def null_peaks(slide: PreparedSlide, differences: bool = False) -> NDArray[np.float64]:
     """Peaks that unrelated phrases reach on this slide; with `differences`, those of one phrase minus another."""
-    maps = null_maps(slide)
+    maps = slide.null_scores()
     return _peaks(maps - np.roll(maps, 1, axis=1) if differences else maps)
 
 

@@ -76,6 +76,8 @@ def basis(slide: PreparedSlide, joint: bool = True) -> str:
     else:
         source = f"expression predicted from the H&E by {models.get('predictor', 'an unnamed model')}, not measured"
     matched = f"; words matched to it by {models['joint']}" if joint and "joint" in models else ""
+    if matched and slide.scorer == "fused":
+        matched += f", fused with what {models['image-text']} sees in the image itself"
     notes = "".join(f" {note}" for note in slide.notes)
     spots = f"{counted(len(slide.spots), 'spot')} of {slide.spots.spot_um:g} um on {slide.name}"
     return f"Basis: {source}{matched}; {spots}.{notes}"

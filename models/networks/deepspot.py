@@ -16,9 +16,8 @@ class DeepSpotNet(nn.Module):
         self.phi_weight = nn.Parameter(torch.zeros(n_phi, hidden_size, input_size))
         self.phi_bias = nn.Parameter(torch.zeros(n_phi, hidden_size))
         self.rho = nn.Linear(3 * hidden_size, output_size)
-        # Scale of the embeddings it was trained on, by role; unused where a network takes them as they come.
+        # Means of the embeddings it was trained on, by role; unused where a network takes them as they come.
         self.register_buffer("reference_mean", torch.zeros(2, input_size))
-        self.register_buffer("reference_sd", torch.ones(2, input_size))
 
     def phi(self, x: Tensor) -> Tensor:
         """(..., input_size) -> (..., hidden_size), >= 0."""

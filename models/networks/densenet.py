@@ -9,7 +9,6 @@ from torch.nn import functional
 BLOCKS = (6, 12, 24, 16)
 GROWTH = 32
 FEATURES = 1024
-TRUNK = 512  # channels before the last stage
 EPSILON = 1.001e-5
 
 
@@ -65,20 +64,12 @@ class DenseNet121(nn.Module):
         """First convolution and pooling: sides shrink by four."""
         return functional.max_pool2d(functional.relu(self.norm0(self.conv0(x))), 3, stride=2, padding=1)
 
-    def trunk(self, x: Tensor) -> Tensor:
-        """All but the last stage: (n, 3, h, w) -> (n, TRUNK, h // 32, w // 32)."""
-        x = self.stem(x)
-        for stage in list(self.stages)[:-1]:
-            x = stage(x)
-        return x
-
-    def top(self, maps: Tensor) -> Tensor:
-        """The last stage and global pooling: (n, TRUNK, h, w) -> (n, FEATURES)."""
-        return functional.relu(self.norm_out(self.stages[-1](maps))).mean(dim=(2, 3))
-
     def features(self, x: Tensor) -> Tensor:
-        """(n, 3, h, w) -> (n, FEATURES)."""
-        return self.top(self.trunk(x))
+        """All stages and global pooling: (n, 3, h, w) -> (n, FEATURES)."""
+        x = self.stem(x)
+        for stage in self.stages:
+            x = stage(x)
+        return functional.relu(self.norm_out(x)).mean(dim=(2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 3, h, w) -> (n, dim)."""

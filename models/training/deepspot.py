@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.networks.deepspot import DeepSpotNet
-from models.standardise import Reference
 
 F32 = NDArray[np.float32]
 
@@ -35,7 +34,7 @@ class Recipe:
     neighbour_dropout: float = 0.3
     lr: float = 1e-3
     weight_decay: float = 1e-2
-    steps: int = 700
+    steps: int = 200  # more only fit the sections that are there
     noise: float = 0.1
 
 
@@ -89,10 +88,9 @@ def fit_deepspot(sections: Sequence[Bags], recipe: Recipe, seed: int) -> DeepSpo
     return trainee.collapsed()
 
 
-def with_reference(net: DeepSpotNet, reference: Reference) -> DeepSpotNet:
-    """The network that knows the scale of the embeddings it was trained on."""
-    net.get_buffer("reference_mean").copy_(torch.from_numpy(reference.mean))
-    net.get_buffer("reference_sd").copy_(torch.from_numpy(reference.sd))
+def with_reference(net: DeepSpotNet, reference: F32) -> DeepSpotNet:
+    """The network that knows the means (2, d) of the embeddings it was trained on."""
+    net.get_buffer("reference_mean").copy_(torch.from_numpy(reference))
     return net
 
 

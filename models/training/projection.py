@@ -21,6 +21,10 @@ class Projection:
         """(..., w) -> (..., dim)."""
         return (features @ self.weight.T + self.bias).astype(np.float32)
 
+    def beside(self, weight: F32, bias: F32) -> "Projection":
+        """This projection with further outputs behind its own: `weight` (more, w), `bias` (more,)."""
+        return Projection(np.concatenate([self.weight, weight]), np.concatenate([self.bias, bias]))
+
 
 def fit_projection(looks: Sequence[Sequence[F32]], dim: int) -> Projection:
     """Directions whose variance between tiles is large against that between looks of one tile.

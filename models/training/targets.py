@@ -34,14 +34,25 @@ LYMPHOCYTE_RNA = 0.6
 
 @dataclass(frozen=True)
 class Programmes:
-    """A basis of gene programmes: expression = mean + scores @ basis; `basis` (r, g) with orthonormal rows."""
+    """Gene programmes: expression = mean + scores @ loadings.
+
+    `basis` (r, g) with orthonormal rows, `scale` (r,) the SD of each programme as a share of the largest. Scores are
+    divided by it, so that all vary alike: a network that is stopped early learns what is large first, and what tells
+    infiltrate from tumour is small.
+    """
 
     basis: F32
+    scale: F32
     mean: F32
+
+    @property
+    def loadings(self) -> F32:
+        """Log expression per unit of each programme's score, (r, g)."""
+        return self.basis * self.scale[:, None]
 
     def scores(self, deviations: F32) -> F32:
         """(n, g) deviations from a section's mean -> (n, r)."""
-        return (deviations @ self.basis.T).astype(np.float32)
+        return (deviations @ self.basis.T / self.scale).astype(np.float32)
 
 
 def fit_programmes(deviations: Sequence[F32], weights: Sequence[float], mean: F32, rank: int) -> Programmes:
@@ -49,8 +60,10 @@ def fit_programmes(deviations: Sequence[F32], weights: Sequence[float], mean: F3
     stacked = np.concatenate([np.sqrt(w / len(d)) * d for d, w in zip(deviations, weights, strict=True)])
     values, vectors = np.linalg.eigh(stacked @ stacked.T)
     order = np.argsort(-values)[:rank]
-    basis = (vectors[:, order] / np.sqrt(np.maximum(values[order], 1e-9))).T @ stacked
-    return Programmes(basis.astype(np.float32), mean.astype(np.float32))
+    largest = np.sqrt(np.maximum(values[order], 1e-9))
+    basis = (vectors[:, order] / largest).T @ stacked
+    scale = largest / largest.max()
+    return Programmes(basis.astype(np.float32), scale.astype(np.float32), mean.astype(np.float32))
 
 
 def mixture_expression(cells: Mapping[str, F32], profiles: Mapping[str, F32]) -> F32:

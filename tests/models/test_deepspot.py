@@ -30,7 +30,7 @@ def folder(tmp_path):
     config = {
         "encoder": "fake-encoder",
         "plan": plan,
-        "standardise": False,
+        "centre": False,
         "input_size": D,
         "hidden_size": H,
         "output_size": G,

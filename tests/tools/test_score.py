@@ -4,7 +4,7 @@ from sklearn.metrics import roc_auc_score
 
 from tools.errors import ToolError
 from tools.prepared import PreparedSlide
-from tools.score import against_null, contrast, score
+from tools.score import SCORERS, Scorer, against_null, contrast, fuse, score, scorer_for
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -57,3 +57,36 @@ def test_queries_that_are_none(tissue: PreparedSlide, query: str) -> None:
 @pytest.mark.parametrize("query", ["🔬", "خلايا", "epithelium\n", "<script>"])
 def test_unusual_queries_give_finite_scores(tissue: PreparedSlide, query: str) -> None:
     assert np.isfinite(tissue.text_scores(query)).all()
+
+
+def test_fusing_takes_a_share_of_each() -> None:
+    a, b = np.array([1.0, 3.0], np.float32), np.array([3.0, -1.0], np.float32)
+    np.testing.assert_allclose(fuse(a, b, 0.25), [1.5, 2.0])
+
+
+@pytest.mark.parametrize("scorer", ["image-text", "fused"])
+def test_other_scorers_answer_on_the_same_scale(tissue: PreparedSlide, scorer: str) -> None:
+    values = tissue.text_scores("stroma", scorer=scorer_for(scorer))
+    assert values.shape == (len(tissue.spots),) and np.isfinite(values).all() and values.std() > 0
+    assert not np.allclose(values, tissue.text_scores("stroma"))
+
+
+def test_fused_points_where_both_point(tissue: PreparedSlide) -> None:
+    a, b = (tissue.text_scores("stroma", scorer=name) for name in ("molecular", "image-text"))
+    fused = tissue.text_scores("stroma", scorer="fused")
+    assert np.corrcoef(fused, a + b)[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("scorer", SCORERS)
+def test_unrelated_phrases_have_sd_1_by_every_scorer(tissue: PreparedSlide, scorer: Scorer) -> None:
+    null = tissue.null_scores(scorer)
+    assert null.shape[0] == len(tissue.spots) and float(null.std()) == pytest.approx(1, abs=0.02)
+    assert np.abs(null.mean(axis=1)).max() < 1e-3
+
+
+@pytest.mark.parametrize("name, measured, words", [
+    ("colour", False, "no scorer 'colour'"), ("measured", False, "h5ad of counts"), ("fused", True, "does not apply"),
+])  # fmt: skip
+def test_scorers_that_do_not_apply_are_named(name: str, measured: bool, words: str) -> None:
+    with pytest.raises(ToolError, match=words):
+        scorer_for(name, measured=measured)

@@ -30,13 +30,12 @@ class SourceImage:
 class Fields:
     """2 x 2 patches as if they were spots of 112 um.
 
-    `tiles` (n, px, px, 3); `counts` (n, 4) by kind, `part_counts` (n, 4, 4) of its quarters, row-major; `source` (n,)
-    name of the source image; `neighbours` (n, 8) rows, -1.
+    `tiles` (n, px, px, 3); `counts` (n, 4) by kind; `source` (n,) name of the source image; `neighbours` (n, 8) rows,
+    -1 where there is none.
     """
 
     tiles: U8
     counts: F32
-    part_counts: F32
     source: NDArray[np.str_]
     neighbours: NDArray[np.int64]
 
@@ -72,10 +71,9 @@ def fields(sources: list[SourceImage], tile_um: float, tile_px: int) -> Fields:
         for row, column in np.ndindex(side, side):
             corner = np.array([OFFSETS_PX[column] + OFFSETS_PX[column + 1], OFFSETS_PX[row] + OFFSETS_PX[row + 1]])
             tiles.append(cut_square(whole, (corner + PATCH_PX) / 2, tile_um / MPP, tile_px))
-            counts.append(grid[row : row + 2, column : column + 2].reshape(4, -1))
+            counts.append(grid[row : row + 2, column : column + 2].sum(axis=(0, 1)))
             names.append(source.name)
             far = [(r, c) for r, c in np.ndindex(side, side) if max(abs(r - row), abs(c - column)) == 2]
             ring = [number * side**2 + r * side + c for r, c in far]
             rings.append(ring + [-1] * (8 - len(ring)))
-    parts = np.stack(counts)
-    return Fields(np.stack(tiles), parts.sum(axis=1), parts, np.array(names), np.array(rings, dtype=np.int64))
+    return Fields(np.stack(tiles), np.stack(counts), np.array(names), np.array(rings, dtype=np.int64))

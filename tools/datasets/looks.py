@@ -1,4 +1,4 @@
-"""Tiles of training sections under several looks, as maps of the encoder's trunk."""
+"""Tiles of training sections under several looks, as features of the encoder."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,24 +21,23 @@ def section_tiles(section: Section, rgb: U8, plan: TilePlan, scale: float) -> U8
     return np.stack([cut_square(rgb, centre, side_l0, plan.tile_px) for centre in section.l0_xy])
 
 
-def flat_maps(tiles: U8, plan: TilePlan, trunk: Encode) -> NDArray[np.float16]:
-    """(n, px, px, 3) -> (n, w): the map of the tile, then those of its sub-tiles row-major, in one row."""
-    whole = trunk(tiles).reshape(len(tiles), -1)
-    parts = trunk(sub_tiles(tiles, plan.sub_grid)).reshape(len(tiles), -1)
-    return np.concatenate([whole, parts], axis=1).astype(np.float16)
+def bag_features(tiles: U8, plan: TilePlan, encode: Encode) -> NDArray[np.float16]:
+    """(n, px, px, 3) -> (n, 1 + sub-tiles, w): features of the tile, then those of its sub-tiles row-major."""
+    parts = encode(sub_tiles(tiles, plan.sub_grid)).reshape(len(tiles), plan.sub_grid**2, -1)
+    return np.concatenate([encode(tiles)[:, None], parts], axis=1).astype(np.float16)
 
 
-def section_look(section: Section, plan: TilePlan, trunk: Encode, index: int, seed: int) -> NDArray[np.float16]:
-    """(n, w) maps: look 0 is the section as it is, the others as other scanners might show it."""
+def section_look(section: Section, plan: TilePlan, encode: Encode, index: int, seed: int) -> NDArray[np.float16]:
+    """(n, k, w): look 0 is the section as it is, the others as other scanners might show it."""
     if section.image_path is None:
         raise ValueError(f"Section {section.name} has no image.")
     rng, look = _draw(section.name, index, seed)
     tiles = section_tiles(section, read_rgb(section.image_path), plan, look.scale)
-    return flat_maps(with_look(tiles, look, rng) if index else tiles, plan, trunk)
+    return bag_features(with_look(tiles, look, rng) if index else tiles, plan, encode)
 
 
 def source_look(
-    sources: list[SourceImage], plan: TilePlan, trunk: Encode, index: int, seed: int
+    sources: list[SourceImage], plan: TilePlan, encode: Encode, index: int, seed: int
 ) -> NDArray[np.float16]:
     """The same for CoNSeP fields; every source image has looks of its own."""
     parts = []
@@ -46,7 +45,7 @@ def source_look(
         rng, look = _draw(source.name, index, seed)
         tiles = fields([source], (plan.tile_um or 0.0) * look.scale, plan.tile_px).tiles
         parts.append(with_look(tiles, look, rng) if index else tiles)
-    return flat_maps(np.concatenate(parts), plan, trunk)
+    return bag_features(np.concatenate(parts), plan, encode)
 
 
 def cached(path: Path, make: Callable[[], NDArray[np.float16]]) -> NDArray[np.float16]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from tools import genes as gene_tools
 from tools.prepared import PreparedSlide
 from tools.regions import region as make_region
+from tools.score import Scorer
 from viewer import overlay
 from viewer.api.shared import Desk, binary, held
 from viewer.state import state_of
@@ -37,7 +38,7 @@ class Wanted(BaseModel):
     kind: Literal["gene", "score"]
     words: Text
     minus: Annotated[str, Field(max_length=120)] = ""
-    scorer: Literal["molecular", "image-text", "fused"] = "molecular"
+    scorer: Scorer | None = None
     side: Literal["left", "right"] = "left"
 
 
@@ -120,7 +121,7 @@ def _mapped(slide: PreparedSlide, wanted: Wanted) -> tuple[str, NDArray[np.float
         return gene_tools.gene_values(slide.adata, wanted.words)
     minus = wanted.minus.strip()
     title = f"{wanted.words} minus {minus}" if minus else wanted.words
-    by = "" if wanted.scorer == "molecular" else f" ({wanted.scorer})"
+    by = f" ({wanted.scorer})" if wanted.scorer not in (None, slide.scorer) else ""
     return f"{title}{by}", slide.text_scores(wanted.words, minus or None, scorer=wanted.scorer)
 
 

@@ -7,7 +7,7 @@ const KIND = { score: "text", gene: "gene", category: "groups" };
 export function layers(body, page) {
   const words = h("input", { type: "text", placeholder: "Words or a gene", maxlength: 120, "aria-label": "Words or a gene to map" });
   const minus = h("input", { type: "text", placeholder: "minus (optional)", maxlength: 120, "aria-label": "Words to subtract" });
-  const by = h("select", { "aria-label": "What words are matched with" }, [["molecular", "by predicted expression"], ["image-text", "by the image"], ["fused", "by both, fused"], ["both", "expression | image, side by side"]]
+  const by = h("select", { "aria-label": "What words are matched with" }, [["", "as the chat does"], ["molecular", "by predicted expression"], ["image-text", "by the image"], ["fused", "by both, fused"], ["both", "expression | image, side by side"]]
     .map(([value, title]) => h("option", { value }, title)));
   const button = h("button", { type: "submit", class: "sw-small" }, "Map");
   const form = h("form", { class: "sw-form", onsubmit: (event) => { event.preventDefault(); make(words, minus, by.value, button, page); } },
@@ -25,7 +25,7 @@ export function layers(body, page) {
 
 export async function mapWords(text, more = {}) {
   const typed = text.trim();
-  const gene = more.minus || (more.scorer && more.scorer !== "molecular") ? null : store.spots?.genes.find((symbol) => symbol.toUpperCase() === typed.toUpperCase());
+  const gene = more.minus || more.scorer ? null : store.spots?.genes.find((symbol) => symbol.toUpperCase() === typed.toUpperCase());
   return store.act("POST", "layers", { kind: gene ? "gene" : "score", words: gene || typed, ...more });
 }
 
@@ -33,7 +33,7 @@ async function make(words, minus, by, button, page) {
   if (!words.value.trim()) return;
   const more = { minus: minus.value.trim() };
   button.disabled = true; // the first look at the image takes a while
-  let good = await mapWords(words.value, { ...more, scorer: by === "both" ? "molecular" : by });
+  let good = await mapWords(words.value, { ...more, scorer: by === "both" ? "molecular" : by || null });
   if (good && by === "both") good = await mapWords(words.value, { ...more, scorer: "image-text", side: "right" });
   button.disabled = false;
   if (!good) return;
