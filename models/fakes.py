@@ -194,7 +194,7 @@ class FakeImageText:
         files=(),
     )
     encoder = "fake-encoder"
-    plan = TilePlan(tile_um=112.0, tile_px=60, sub_grid=0)  # tiles that no other fake cuts: encoded on demand
+    plan = TilePlan(tile_um=111.0, tile_px=64, sub_grid=0)  # tiles that no other fake cuts: encoded on demand
     logit_scale = 10.0
 
     @classmethod
