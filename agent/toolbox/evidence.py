@@ -12,7 +12,7 @@ from tools.prepared import PreparedSlide
 from tools.vocabulary import BROAD
 
 UNKNOWN, SAME = 0.55, 0.75  # cosine to the nearest known term: below, a phrase is unknown; above, it means the same
-CLEAR, WEAK = 0.95, 0.70  # share of unrelated phrases that a phrase's peak must exceed
+CLEAR, WEAK = 0.95, 0.50  # share of unrelated phrases that a phrase's peak must exceed; a half is what chance gives
 TWIN = 0.90  # correlation of two maps from which on they are one
 RELATED = 0.70  # cosine of two phrases from which on a like map is no surprise
 
