@@ -36,6 +36,8 @@ def top_genes(
     """
     inside = np.unique(rows)
     outside = np.setdiff1d(np.arange(data.n_obs) if versus is None else versus, inside)
+    if versus is not None and len(versus) >= 3 > len(outside):
+        raise ToolError("Nearly every spot of the second region lies in the first as well: nothing is left to compare.")
     if min(len(inside), len(outside)) < 3:
         raise ToolError(
             f"A comparison needs at least 3 spots on each side; {len(inside)} are inside and {len(outside)} outside."

@@ -72,3 +72,8 @@ def test_a_gene_is_found_in_any_case(data: anndata.AnnData, name: str) -> None:
 def test_an_unknown_gene_names_its_neighbours(data: anndata.AnnData) -> None:
     with pytest.raises(ToolError, match=r"does not predict the gene 'KRT15'.*KRT14"):
         gene_values(data, "KRT15")
+
+
+def test_a_region_inside_the_other_leaves_nothing_to_compare(data: anndata.AnnData) -> None:
+    with pytest.raises(ToolError, match="nothing is left to compare"):
+        top_genes(data, np.arange(20), np.arange(10))

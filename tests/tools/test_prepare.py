@@ -90,7 +90,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, he_png: Path, fake_wo
     process = subprocess.Popen([sys.executable, "-c", code])
     folder = tmp_path / "slides" / "tissue"
     deadline = time.monotonic() + 60
-    while len(list(folder.glob("embeddings.parts-*/*.npy"))) < 3 and time.monotonic() < deadline:
+    while len(list(folder.glob("embeddings.parts-*/[0-9]*.npy"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
