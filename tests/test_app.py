@@ -87,6 +87,14 @@ def test_score_is_a_csv_of_every_spot(tmp_path: Path) -> None:
     assert out.read_text().count("\n") == len(rows) + 1
 
 
+def test_score_by_an_image_text_model_of_a_name() -> None:
+    by_name = run("score", "demo", "epidermis", "--mpp", "1", "--scorer", "fake-image-text").stdout
+    assert by_name == run("score", "demo", "epidermis", "--mpp", "1", "--scorer", "image-text").stdout
+    assert by_name != run("score", "demo", "epidermis", "--mpp", "1", "--scorer", "molecular").stdout
+    assert "plip" in refused("score", "demo", "epidermis", "--mpp", "1", "--scorer", "plip")
+    assert "no scorer 'tarot'" in refused("score", "demo", "epidermis", "--mpp", "1", "--scorer", "tarot")
+
+
 def test_genes_and_search(tmp_path: Path) -> None:
     stats = json.loads(run("genes", "demo", "--region", "epidermis", "--mpp", "1", "--json", "--top", "5").stdout)
     assert len(stats) == 5 and set(stats[0]) == {"gene", "log2fc", "auroc", "p_adj", "reliability"}

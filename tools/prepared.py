@@ -90,9 +90,11 @@ class PreparedSlide:
         """Scores (n, p) of unrelated phrases, in the same units: what a score must exceed to mean anything."""
         return self._asked(scorer or self.scorer).null()
 
-    def image_text_scores(self, model: str, query: str) -> F32:
+    def image_text_scores(self, model: str, query: str, minus: str | None = None) -> F32:
         """`text_scores` by any registered image-text model. Raises ModelUnavailable without its weights."""
-        return self._seen_by(model).scores(query)
+        seen = self._seen_by(model)
+        values = seen.scores(query)
+        return np.asarray(values - seen.scores(minus), np.float32) if minus else values
 
     def _asked(self, scorer: Scorer) -> Embedded | Fused:
         if scorer == "molecular":
