@@ -8,6 +8,7 @@ import pytest
 import shapely
 from sklearn.metrics import roc_auc_score
 
+from agent.toolbox.evidence import evidence
 from tools.prepare import prepare
 from tools.prepared import PreparedSlide
 from tools.regions import rows_of
@@ -59,3 +60,9 @@ def test_thousands_of_genes_with_their_reliability(demo: PreparedSlide) -> None:
     assert demo.adata.n_vars >= 2000
     assert np.isfinite(demo.adata.var["reliability"]).mean() > 0.9
     assert {"KRT14", "COL1A1", "CD3D", "MS4A1", "PECAM1"} <= set(demo.adata.var_names)
+
+
+@pytest.mark.parametrize("query, twin", [("tumour", "glandular epithelium"), ("epidermis", "tumor cells")])
+def test_it_is_said_that_tumour_and_epithelium_cannot_be_told_apart(demo: PreparedSlide, query: str, twin: str) -> None:
+    found = evidence(demo, query, demo.text_scores(query))
+    assert found.doubtful and f"cannot be told from '{twin}'" in found.words(query)

@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
 from models.protocols import F32
-from tools.enrichment import Enriched, distinct, enriched_terms
+from tools.enrichment import Enriched, distinct, enriched_terms, one_per_map
 from tools.errors import ToolError
 from tools.prepared import PreparedSlide
 
@@ -31,8 +31,11 @@ class Cluster:
 
     @property
     def caption(self) -> str:
-        """Terms that stand out from unrelated phrases, and genes: "epidermis, keratinocytes; KRT5, KRT14"."""
-        terms = ", ".join(term.term for term in self.terms) or "no term stands out"
+        """Terms that stand out from unrelated phrases, and genes: "epidermis, stroma; KRT5, KRT14".
+
+        "or" joins a term with one that cannot be told from it on this slide.
+        """
+        terms = ", ".join(" or ".join((term.term, *term.twins[:1])) for term in self.terms) or "no term stands out"
         return f"{terms}; {', '.join(self.genes)}" if self.genes else terms
 
 
@@ -99,7 +102,7 @@ def _silhouette(x: F32, labels: NDArray[np.int64]) -> float:
 def _cluster(slide: PreparedSlide, labels: NDArray[np.int64], number: int, auroc: NDArray[np.float64]) -> Cluster:
     rows = np.flatnonzero(labels == number)
     clear = [term for term in enriched_terms(slide, rows) if term.z > CLEAR_Z]
-    terms = tuple(distinct(clear)[:CAPTION_TERMS])
+    terms = tuple(one_per_map(distinct(clear))[:CAPTION_TERMS])
     return Cluster(f"c{number + 1}", rows, terms, _genes(slide.adata, rows, auroc))
 
 

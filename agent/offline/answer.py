@@ -29,7 +29,7 @@ METHOD = (
     "phrases: zero is like any phrase. For this slide:"
 )
 TRUST = (
-    "Take it as a well-founded hint, not as a measurement: the expression is inferred from the image, and how well "
+    "Take it as a hint, not as a measurement: the expression is inferred from the image, and how well "
     "that works differs from gene to gene. Check what matters on the tissue. For this slide:"
 )
 _FOR_PEOPLE = (

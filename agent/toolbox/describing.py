@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from agent.events import Artifact
 from agent.session import Session
 from agent.toolbox.places import Place, prepared_slide, resolve
-from agent.toolbox.words import area, basis, counted, number, p_value, part, percent, place
+from agent.toolbox.words import area, basis, counted, listed, number, p_value, part, percent, place
 from tools import genes as gene_tools
-from tools.enrichment import Enriched, distinct, enriched_terms
+from tools.enrichment import STANDS_OUT, Enriched, distinct, enriched_terms
 from tools.prepared import PreparedSlide
 
-MOST_TERMS, MOST_GENES = 4, 6
-STANDS_OUT = 0.95  # share of unrelated phrases that a term must beat to be named
+MOST_TERMS, MOST_GENES, MOST_TWINS = 4, 6, 2
 
 
 @tool(response_format="content_and_artifact", parse_docstring=True)
@@ -86,9 +85,14 @@ def _terms_line(terms: list[Enriched]) -> str:
     if not clear:
         return "none stands out from unrelated phrases"
     return ", ".join(
-        f"{t.term} (score {t.inside:.2f} here, {t.outside:.2f} there, above {percent(t.beats)} of unrelated phrases)"
+        f"{t.term} (score {t.inside:.2f} here, {t.outside:.2f} there, above {percent(t.beats)} of unrelated phrases"
+        f"{_untold(t)})"
         for t in clear
     )
+
+
+def _untold(term: Enriched) -> str:
+    return f"; not told apart here from {listed(term.twins[:MOST_TWINS])}" if term.twins else ""
 
 
 def _genes_line(

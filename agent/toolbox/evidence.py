@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.protocols import F32
-from tools.enrichment import term_maps
+from tools.enrichment import TWIN, correlations, term_maps
 from tools.prepared import PreparedSlide
 from tools.vocabulary import BROAD
 
 UNKNOWN, SAME = 0.55, 0.75  # cosine to the nearest known term: below, a phrase is unknown; above, it means the same
 CLEAR, WEAK = 0.95, 0.50  # share of unrelated phrases that a phrase's peak must exceed; a half is what chance gives
-TWIN = 0.90  # correlation of two maps from which on they are one
 RELATED = 0.70  # cosine of two phrases from which on a like map is no surprise
 
 
@@ -70,7 +69,7 @@ class Evidence:
             )
         if self.beats < CLEAR:
             return f"The signal for '{title}' is weak: {rank}, so look at the tissue before you rely on it."
-        return f"It stands out from chance ({rank}), and its map differs from those of {len(BROAD)} broad tissue terms."
+        return f"It stands out from chance ({rank}), and no broad term of another meaning has nearly the same map."
 
 
 def _peaks(scores: F32) -> NDArray[np.float64]:
@@ -96,20 +95,17 @@ def evidence(
     if best < UNKNOWN:
         return Evidence(beats, len(null), tuple(term for term, _ in nearest))
     read_as = nearest[0][0] if best < SAME else ""
-    return Evidence(beats, len(null), (), read_as, _twin(slide, query, values) if twins else None)
+    return Evidence(beats, len(null), (), read_as, _twin(slide, query, values, null) if twins else None)
 
 
-def _twin(slide: PreparedSlide, query: str, values: F32) -> tuple[str, float] | None:
-    """The broad term whose map is nearly that of `query` though it means something else."""
-    if values.std() < 1e-9:
-        return None
+def _twin(slide: PreparedSlide, query: str, values: F32, null: NDArray[np.float64]) -> tuple[str, float] | None:
+    """The broad term, standing out itself, whose map is nearly that of `query` though it means something else."""
     maps = term_maps(slide, BROAD)
-    r = np.array([float(np.corrcoef(values, column)[0, 1]) if column.std() > 1e-9 else 0.0 for column in maps.T])
+    there = (null[:, None] < _peaks(maps)).mean(axis=0) >= CLEAR
     alike = np.asarray(slide.joint.encode_text(list(BROAD)) @ slide.joint.encode_text([query])[0], np.float64)
+    r = np.where(there & (alike < RELATED), correlations(values[:, None], maps)[0], -1.0)
     best = int(r.argmax())
-    if r[best] < TWIN or alike[best] >= RELATED or query.lower().strip() in BROAD:
-        return None
-    return BROAD[best], float(r[best])
+    return (BROAD[best], float(r[best])) if r[best] >= TWIN else None
 
 
 def nearest_terms(slide: PreparedSlide, text: str) -> list[tuple[str, float]]:

@@ -14,6 +14,7 @@ from tools.prepared import PreparedSlide
 from tools.score import contrast
 
 MAX_GENES, MAX_LISTED = 6, 50
+HARDLY = 0.10  # held-out correlation below which a map of a gene says nothing of the gene
 
 
 @tool(response_format="content_and_artifact", parse_docstring=True)
@@ -107,7 +108,10 @@ def _where_high(slide: PreparedSlide, symbol: str, values: NDArray[np.float32], 
         f"log1p CP10K; its highest tenth of the spots lies {part(place(slide, top))}."
     )
     sides = [_side(values, top, group) for group in groups]
-    return line + (f" It is {listed(sides)}." if sides else "")
+    line += f" It is {listed(sides)}." if sides else ""
+    if reliability < HARDLY:
+        line += " The model hardly predicts this gene: its map shows the tissue that the gene was seen with, no more."
+    return line
 
 
 def _side(values: NDArray[np.float32], top: NDArray[np.int64], group: Place) -> str:

@@ -12,6 +12,7 @@ from agent.toolbox.errors import told
 from agent.toolbox.evidence import CLEAR, evidence, null_peaks
 from agent.toolbox.places import prepared_slide
 from agent.toolbox.words import area, basis, counted, number, percent
+from tools.enrichment import same_maps
 from tools.errors import MppNeeded, ToolError
 from tools.prepared import PreparedSlide, load_prepared
 from tools.slide import open_slide as open_file
@@ -168,8 +169,10 @@ def _holds(slide: PreparedSlide) -> str:
     """Which common terms stand out from unrelated phrases."""
     null = null_peaks(slide)
     found = [(evidence(slide, term, slide.text_scores(term), null, twins=False), term) for term in LOOK_FOR]
-    clear = sorted(((e.beats, term) for e, term in found if e.beats >= CLEAR and not e.nearest), reverse=True)[:5]
+    clear = sorted(((e.beats, term) for e, term in found if e.beats >= CLEAR and not e.nearest), reverse=True)
     if not clear:
         return f"None of {len(LOOK_FOR)} common tissue terms stands out from unrelated phrases."
-    terms = ", ".join(term for _, term in clear)
-    return f"Of {len(LOOK_FOR)} common tissue terms these stand out most from unrelated phrases: {terms}."
+    groups = same_maps(slide, [term for _, term in clear])
+    terms = "; ".join(" or ".join(group) for group in groups[:5])
+    untold = ' ("or": the maps are nearly the same, the model cannot tell which)' if len(groups) < len(clear) else ""
+    return f"Of {len(LOOK_FOR)} common tissue terms these stand out most from unrelated phrases: {terms}{untold}."

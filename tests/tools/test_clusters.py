@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from tools.clusters import auroc_by_label, cluster_spots
-from tools.enrichment import enriched_terms
+from tools.enrichment import correlations, enriched_terms, one_per_map, same_maps
 from tools.errors import ToolError
 from tools.prepared import PreparedSlide
 
@@ -66,3 +66,21 @@ def test_enriched_terms_find_the_tissue_and_turn_around(tissue: PreparedSlide) -
 def test_all_spots_at_once_are_compared_with_nothing(tissue: PreparedSlide) -> None:
     everything = enriched_terms(tissue, np.arange(len(tissue.spots)))
     assert all(term.outside == 0 and np.isfinite(term.z) for term in everything)
+
+
+def test_correlations_agree_with_numpy_and_a_flat_map_has_none() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(50, 3)).astype(np.float32), rng.normal(size=(50, 2)).astype(np.float32)
+    np.testing.assert_allclose(correlations(a, b), np.corrcoef(a.T, b.T)[:3, 3:], atol=1e-6)
+    assert (correlations(np.ones((50, 1), np.float32), b) == 0).all()
+
+
+def test_terms_with_one_map_are_named_as_such(tissue: PreparedSlide) -> None:
+    left = np.flatnonzero(tissue.spots.l0_xy[:, 0] < 500)
+    terms = enriched_terms(tissue, left, terms=("epidermis", "keratinocytes", "collagen"))
+    by_name = {term.term: term for term in terms}
+    assert "keratinocytes" in by_name["epidermis"].twins and "collagen" not in by_name["epidermis"].twins
+    assert len(one_per_map([by_name["epidermis"], by_name["keratinocytes"], by_name["collagen"]])) == 2
+    assert same_maps(tissue, ["epidermis", "collagen", "keratinocytes"]) == [
+        ["epidermis", "keratinocytes"], ["collagen"],
+    ]  # fmt: skip
