@@ -38,20 +38,15 @@ def score(
     """Score every spot for phrases, as CSV: spot, x, y, <query>... (SDs of unrelated phrases)."""
     settings = settings_from(workspace=workspace, device=device)
     with errors_as_sentences():
-        from models.registry import cards
         from tools.measured import open_measured
         from tools.score import scorer_for
 
-        by_image = scorer if any(c.name == scorer and c.task == "image-text" for c in cards()) else None
-        asked = None if by_image else scorer_for(scorer, measured=slide.endswith(".h5ad"))
+        asked = scorer_for(scorer, measured=slide.endswith(".h5ad"))
         if slide.endswith(".h5ad"):
             prepared = open_measured(Path(slide), settings.models, settings.device, settings.models_dir)
         else:
             prepared = open_or_prepare(settings, slide, mpp)
-        if by_image:
-            columns = [prepared.image_text_scores(by_image, query, minus) for query in queries]
-        else:
-            columns = [prepared.text_scores(query, minus, asked) for query in queries]
+        columns = [prepared.text_scores(query, minus, asked) for query in queries]
         rows = [
             [spot, f"{x:.1f}", f"{y:.1f}", *(f"{column[i]:.4f}" for column in columns)]
             for i, (spot, (x, y)) in enumerate(zip(prepared.spots.ids, prepared.spots.l0_xy, strict=True))

@@ -12,8 +12,9 @@ from models.starter_image_text import StarterImageText
 from models.starter_joint import StarterJoint
 from models.training.metrics import auroc
 from tools.datasets import consep, her2st
+from tools.embedded import EQUAL, Embedded
 from tools.image_material import PLAN, ImageMaterial
-from tools.score import against_null, fuse
+from tools.score import fuse
 from tools.train_image import Fold
 from tools.train_joint import Material, fit
 
@@ -50,8 +51,10 @@ def evaluate_search(
             rows["image-text"] = seeing.project_image(embedded[:, 0])
             if tissue.measured is not None:
                 rows["measured"] = joint.embed_expression(tissue.measured + images.mean, images.genes)
-            scores = {kind: _in_null_sds(embedding, joint, asked) for kind, embedding in rows.items()}
-            scores["fused"] = fuse(scores["molecular"], scores["image-text"], 0.5)
+            unrelated = joint.null_texts()
+            spots = {kind: Embedded(embedding, joint, unrelated) for kind, embedding in rows.items()}
+            scores = {kind: np.stack([of.scores(query) for query in asked], axis=1) for kind, of in spots.items()}
+            scores["fused"] = fuse(scores["molecular"], scores["image-text"], EQUAL)
             for kind, values in scores.items():
                 for j, column in enumerate(truth.T):
                     _note(found, f"{kind}, {list(queries.values())[j]}", values[:, j], column)
@@ -65,10 +68,6 @@ def evaluate_search(
                 found.setdefault(name, []).append(float(np.abs(upper).mean()))
         figures |= {f"{fold.test} from {fold.train}, {name}": float(np.mean(values)) for name, values in found.items()}
     return figures
-
-
-def _in_null_sds(rows: F32, joint: StarterJoint, queries: Sequence[str]) -> F32:
-    return against_null(rows @ joint.encode_text(queries).T, rows @ joint.encode_text(joint.null_texts()).T)
 
 
 def _note(found: dict[str, list[float]], name: str, scores: F32, truth: NDArray[np.int8]) -> None:

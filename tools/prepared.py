@@ -76,31 +76,28 @@ class PreparedSlide:
         image_text = model_set(self.state.options.models).image_text
         return "fused" if f"X_{image_text}" in self.adata.obsm else "molecular"
 
-    def text_scores(self, query: str, minus: str | None = None, scorer: Scorer | None = None) -> F32:
+    def text_scores(self, query: str, minus: str | None = None, scorer: str | None = None) -> F32:
         """Score (n,) of every spot for a phrase, in SDs of unrelated phrases; 0 is "like any phrase".
 
         `minus` is subtracted: high where the first phrase fits and the second does not. `scorer` "molecular" asks the
-        expression, "image-text" the set's image-text model, "fused" both; None is `self.scorer`.
+        expression, "image-text" the set's image-text model, "fused" both, any image-text model's name that one; None is
+        `self.scorer`. Raises ModelUnavailable without the weights.
         """
         asked = self._asked(scorer or self.scorer)
         values = asked.scores(query)
         return np.asarray(values - asked.scores(minus), np.float32) if minus else values
 
-    def null_scores(self, scorer: Scorer | None = None) -> F32:
+    def null_scores(self, scorer: str | None = None) -> F32:
         """Scores (n, p) of unrelated phrases, in the same units: what a score must exceed to mean anything."""
         return self._asked(scorer or self.scorer).null()
 
-    def image_text_scores(self, model: str, query: str, minus: str | None = None) -> F32:
-        """`text_scores` by any registered image-text model. Raises ModelUnavailable without its weights."""
-        seen = self._seen_by(model)
-        values = seen.scores(query)
-        return np.asarray(values - seen.scores(minus), np.float32) if minus else values
-
-    def _asked(self, scorer: Scorer) -> Embedded | Fused:
+    def _asked(self, scorer: str) -> Embedded | Fused:
         if scorer == "molecular":
             return self._molecular
-        seen = self._seen_by(model_set(self.state.options.models).image_text)
-        return seen if scorer == "image-text" else Fused(self._molecular, seen)
+        own = model_set(self.state.options.models).image_text
+        if scorer == "fused":
+            return Fused(self._molecular, self._seen_by(own))
+        return self._seen_by(own if scorer == "image-text" else scorer)
 
     @cached_property
     def _molecular(self) -> Embedded:

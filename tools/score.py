@@ -1,15 +1,17 @@
 """Joint embeddings against text: one score per spot and query."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from models.protocols import F32
+from models.registry import cards
 from tools.errors import ToolError
 
+Real = TypeVar("Real", np.float32, np.float64)
 Scorer = Literal["molecular", "image-text", "fused"]
 SCORERS: tuple[Scorer, ...] = ("molecular", "image-text", "fused")
 
@@ -23,21 +25,22 @@ class Contrast:
     auroc: float
 
 
-def scorer_for(name: str | None, *, measured: bool = False) -> Scorer | None:
+def scorer_for(name: str | None, *, measured: bool = False) -> str | None:
     """The scorer that a person named; None is the slide's own choice, to which `measured` counts are also put.
 
-    Raises ToolError for a name that is none, and where predicted and measured would be mixed up.
+    Raises ToolError for a name that is neither a scorer nor an image-text model, and where predicted and measured would
+    be mixed up.
     """
     if measured and name not in (None, "measured"):
         raise ToolError(f"Counts have no image and nothing predicted: '{name}' does not apply; leave --scorer out.")
     if name == "measured" and not measured:
         raise ToolError("'measured' scores an h5ad of counts; a slide has molecular, image-text and fused.")
-    for known in SCORERS:
-        if name == known:
-            return known
     if name is None or measured:
         return None
-    raise ToolError(f"There is no scorer '{name}'; known: {', '.join(SCORERS)}, measured.")
+    known = [*SCORERS, *(card.name for card in cards() if card.task == "image-text")]
+    if name not in known:
+        raise ToolError(f"There is no scorer '{name}'; known: {', '.join(known)}, measured.")
+    return name
 
 
 def score(x_joint: F32, text: F32) -> F32:
@@ -56,9 +59,9 @@ def against_null(cosines: F32, null: F32) -> F32:
     return np.asarray((cosines - mean) / max(spread, 1e-6), np.float32)
 
 
-def fuse(molecular: F32, image_text: F32, share: float) -> F32:
+def fuse(molecular: NDArray[Real], image_text: NDArray[Real], share: float) -> NDArray[Real]:
     """Scores of both scorers, each in SDs of its own null, averaged; `share` in [0, 1] is the image-text part."""
-    return np.asarray((1 - share) * molecular + share * image_text, np.float32)
+    return np.asarray((1 - share) * molecular + share * image_text, molecular.dtype)
 
 
 def contrast(values: NDArray[np.floating], rows: NDArray[np.int64]) -> Contrast:

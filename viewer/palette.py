@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.export.colours import category_rgb, ramp
+from tools.export.colours import between, category_rgb, ramp
 
 MISSING = 255
 LEVELS = 255  # codes 0..254 carry values, so that 127 is exactly the middle
@@ -23,7 +23,7 @@ def palettes() -> dict[str, NDArray[np.uint8]]:
     found = {"blue-red": diverging(ramp("score", np.arange(LEVELS), 0, LEVELS - 1))}
     found["viridis"] = sequential(ramp("gene", np.arange(LEVELS), 0, LEVELS - 1))
     for name, anchors in _OTHERS.items():
-        found[name] = (diverging if name in DIVERGING else sequential)(_ramp(anchors))
+        found[name] = (diverging if name in DIVERGING else sequential)(between(anchors, np.linspace(0, 1, LEVELS)))
     found["categories"] = _palette(np.array([category_rgb(i) for i in range(LEVELS)]), np.full(LEVELS, 0.92))
     return found
 
@@ -37,13 +37,6 @@ def diverging(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def sequential(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Dark is low, bright is high; low values are fainter."""
     return _palette(rgb, np.linspace(0.55, 1.0, LEVELS))
-
-
-def _ramp(anchors: str) -> NDArray[np.uint8]:
-    """(LEVELS, 3) RGB, interpolated between evenly spaced anchors."""
-    rgb = np.array([[int(hexed[i : i + 2], 16) for i in (0, 2, 4)] for hexed in anchors.split()], dtype=np.float64)
-    at = np.linspace(0, len(rgb) - 1, LEVELS)
-    return np.rint(np.stack([np.interp(at, np.arange(len(rgb)), rgb[:, c]) for c in range(3)], axis=1)).astype(np.uint8)
 
 
 def _palette(rgb: NDArray[np.integer], alpha: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -15,8 +15,9 @@ from tools.benchmark.paths import need
 from tools.benchmark.roads import Roads
 from tools.benchmark.samples import Sample
 from tools.benchmark.scored import Role, Scored
+from tools.embedded import EQUAL
 from tools.errors import ToolError
-from tools.score import score
+from tools.score import fuse, score
 from tools.tiles import embed_tiles
 
 
@@ -151,7 +152,7 @@ class Fused:
         """Mean of what either gives against unrelated phrases, per query."""
         parts = [scorer.score(sample, key, group) for scorer in (self.molecular, self.image_text)]
         known = [part.against_null() for part in parts if part is not None]
-        return Scored(np.mean(known, axis=0), "mean against unrelated phrases") if len(known) == 2 else None
+        return Scored(fuse(known[0], known[1], EQUAL), "mean against unrelated phrases") if len(known) == 2 else None
 
 
 @dataclass(frozen=True)

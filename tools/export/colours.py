@@ -23,10 +23,16 @@ def category_rgb(number: int) -> Rgb:
 
 def ramp(kind: str, values: NDArray[np.floating], low: float, high: float) -> NDArray[np.uint8]:
     """(n,) values between `low` and `high` to (n, 3) RGB: diverging for scores, sequential for genes."""
-    anchors = np.array([_rgb(h) for h in (_DIVERGING if kind == "score" else _SEQUENTIAL).split()], np.float64)
-    share = np.clip((np.asarray(values, np.float64) - low) / max(high - low, 1e-9), 0, 1) * (len(anchors) - 1)
-    channels = [np.interp(share, np.arange(len(anchors)), anchors[:, c]) for c in range(3)]
-    return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    share = np.clip((np.asarray(values, np.float64) - low) / max(high - low, 1e-9), 0, 1)
+    return between(_DIVERGING if kind == "score" else _SEQUENTIAL, share)
+
+
+def between(anchors: str, share: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """(n,) shares in [0, 1] to (n, 3) RGB, interpolated between evenly spaced `anchors`, hex with blanks between."""
+    rgb = np.array([_rgb(hexed) for hexed in anchors.split()], np.float64)
+    channels = [np.interp(share * (len(rgb) - 1), np.arange(len(rgb)), rgb[:, c]) for c in range(3)]
+    colours: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    return colours
 
 
 def value_range(kind: str, values: NDArray[np.floating]) -> tuple[float, float]:

@@ -28,7 +28,12 @@ LARGEST_GEOJSON = 50_000_000
 def router(desk: Desk) -> APIRouter:
     """Routes below /sw/visits/{name}."""
     routes = APIRouter(prefix="/sw/visits/{name}")
-    maps: _Once[NDArray[np.float32]] = _Once()
+    _genes(routes, desk)
+    _groups(routes, desk)
+    return routes
+
+
+def _genes(routes: APIRouter, desk: Desk) -> None:
     spreads: _Once[Moments] = _Once()
 
     @routes.get("/markers")
@@ -58,6 +63,10 @@ def router(desk: Desk) -> APIRouter:
             symbol, values = gene_tools.gene_values(slide.adata, gene)
         known = slide.adata.var["reliability"].get(symbol) if "reliability" in slide.adata.var else None
         return {"gene": symbol, "values": overlay.pack(values, "<f4"), "reliability": _plain(known)}
+
+
+def _groups(routes: APIRouter, desk: Desk) -> None:
+    maps: _Once[NDArray[np.float32]] = _Once()
 
     @routes.get("/embedding")
     def embedding(name: str, request: Request) -> dict[str, Any]:
@@ -94,8 +103,6 @@ def router(desk: Desk) -> APIRouter:
             found = read_annotations(body, slide.spots)
             visit.board.draw_regions(visit.session.add_regions(found))
         return desk.changed(request, visit)
-
-    return routes
 
 
 class _Once(Generic[Made]):

@@ -24,6 +24,8 @@ class Order(BaseModel):
 def router(desk: Desk, jobs: Jobs, intake: Intake, models: str) -> APIRouter:
     """Routes below /sw."""
     routes = APIRouter(prefix="/sw")
+    _bringing(routes, desk, intake)
+    _preparing(routes, desk, jobs, models)
 
     @routes.get("/slides")
     def slides(request: Request) -> dict[str, Any]:
@@ -32,6 +34,27 @@ def router(desk: Desk, jobs: Jobs, intake: Intake, models: str) -> APIRouter:
         rows = [_row(state, desk, jobs) for state in desk.shelf.states()]
         return {"slides": rows, "endings": UPLOADS, "limit_mb": intake.limit_mb}
 
+    @routes.get("/search")
+    def search(
+        q: Annotated[str, Query(min_length=1, max_length=200)],
+        request: Request,
+        top: Annotated[int, Query(ge=1, le=100)] = 24,
+    ) -> list[dict[str, Any]]:
+        """The spots of all slides that match a phrase best."""
+        desk.visitor(request)
+        with told():
+            hits = search_workspace(desk.workspace, q, top, models, desk.runtime)
+        mpp = {state.name: state.mpp for state in desk.shelf.states()}
+        return [
+            {"slide": hit.slide, "spot": hit.spot, "x": hit.x, "y": hit.y, "score": round(hit.score, 4)}
+            | {"mpp": mpp.get(hit.slide)}
+            for hit in hits
+        ]
+
+    return routes
+
+
+def _bringing(routes: APIRouter, desk: Desk, intake: Intake) -> None:
     @routes.put("/uploads/{name}")
     async def upload(name: str, request: Request) -> dict[str, Any]:
         """Bring a slide file."""
@@ -55,6 +78,8 @@ def router(desk: Desk, jobs: Jobs, intake: Intake, models: str) -> APIRouter:
         with told():
             return {"slide": intake.pick(folder, path).name}
 
+
+def _preparing(routes: APIRouter, desk: Desk, jobs: Jobs, models: str) -> None:
     @routes.post("/jobs")
     def start(order: Order, request: Request) -> dict[str, Any]:
         """Prepare a slide, or go on where it was stopped."""
@@ -74,25 +99,6 @@ def router(desk: Desk, jobs: Jobs, intake: Intake, models: str) -> APIRouter:
         desk.visitor(request)
         jobs.stop(slide)
         return {}
-
-    @routes.get("/search")
-    def search(
-        q: Annotated[str, Query(min_length=1, max_length=200)],
-        request: Request,
-        top: Annotated[int, Query(ge=1, le=100)] = 24,
-    ) -> list[dict[str, Any]]:
-        """The spots of all slides that match a phrase best."""
-        desk.visitor(request)
-        with told():
-            hits = search_workspace(desk.workspace, q, top, models, desk.runtime)
-        mpp = {state.name: state.mpp for state in desk.shelf.states()}
-        return [
-            {"slide": hit.slide, "spot": hit.spot, "x": hit.x, "y": hit.y, "score": round(hit.score, 4)}
-            | {"mpp": mpp.get(hit.slide)}
-            for hit in hits
-        ]
-
-    return routes
 
 
 def _row(state: SlideState, desk: Desk, jobs: Jobs) -> dict[str, Any]:
