@@ -3,25 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 
 from models.protocols import F32, Weighed
+from models.wordings import TextEncoder
 from tools.errors import ToolError
 from tools.score import against_null, fuse, score
 
 MAX_QUERY = 500  # characters; what is longer is no query
 KEPT = 256  # queries
 EQUAL = 0.5
-
-
-class TextEncoder(Protocol):
-    """The text side of a joint or an image-text model."""
-
-    def encode_text(self, texts: Sequence[str]) -> F32:
-        """q texts -> (q, d), rows of unit norm."""
-        ...
 
 
 @dataclass

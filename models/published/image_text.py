@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from models.card import Card
 from models.protocols import F32, TilePlan
 from models.published.vit_encoder import in_batches
+from models.wordings import TEMPLATES, encode_ensemble, unit
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,17 +18,6 @@ if TYPE_CHECKING:
 
 TEXTS = 64
 PLAN = TilePlan(tile_um=112.0, tile_px=224, sub_grid=0)  # 224 px at 20x, the larger crop of the paper
-# For `encode_ensemble`: wordings of the kind that CONCH averages over. The paper asks with the bare phrase.
-TEMPLATES = (
-    "{}.",
-    "a histopathology image of {}.",
-    "an H&E stained image of {}.",
-    "a photomicrograph showing {}.",
-    "presence of {}.",
-    "{} is present.",
-    "there is {}.",
-    "this is {}.",
-)
 
 
 class TwoTowers:
@@ -75,15 +65,7 @@ class TwoTowers:
 
     def encode_ensemble(self, texts: Sequence[str], templates: Sequence[str] = TEMPLATES) -> F32:
         """Each text in several wordings, their unit vectors averaged -> (q, dim), rows of unit norm."""
-        wordings = [template.format(text) for text in texts for template in templates]
-        rows = self.encode_text(wordings)
-        return unit(rows.reshape(len(texts), len(templates), rows.shape[1]).mean(axis=1))
-
-
-def unit(rows: F32) -> F32:
-    """Rows scaled to length 1."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, 1e-12), np.float32)
+        return encode_ensemble(self, texts, templates)
 
 
 def scale_of(net: "nn.Module") -> float:

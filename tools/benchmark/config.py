@@ -93,6 +93,7 @@ class Config(_Strict):
     given_scores: dict[str, str] = Field(default_factory=dict)  # scorer -> CSV of scores, `{sample}` and `{group}`
     average_over: Literal["samples", "patients"] = "samples"
     least: int = Field(1, ge=1)  # spots that a class and the rest must each have in a unit to be judged there
+    prompt_ensemble: bool = False  # image-text models are asked in several wordings, averaged
     patch_px: list[int] = Field(default_factory=list)
     trained_on: dict[str, list[str]] = Field(default_factory=dict)  # model -> patients that taught it
     learn_from: str | None = None  # benchmark whose measured samples teach the expression floors

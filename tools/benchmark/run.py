@@ -66,7 +66,8 @@ def scorers_of(config: Config, samples: Sequence[Sample], roads: Roads, seed: in
     """The scorers that a config asks for, models first, floors last."""
     wanted = set(config.scorers)
     molecular = Molecular(roads)
-    image_text = [ImageText(roads, card) for card in roads.image_text_cards() if not card.missing(roads.models_dir)]
+    here = [card for card in roads.image_text_cards() if not card.missing(roads.models_dir)]
+    image_text = [ImageText(roads, card, ensemble=config.prompt_ensemble) for card in here]
     found: list[Scorer] = [molecular] if "molecular" in wanted else []
     found += image_text if "image-text" in wanted else []
     found += [Fused(molecular, other) for other in image_text] if "fused" in wanted else []

@@ -9,6 +9,7 @@ from models.card import Card
 from models.null_phrases import NULL_PHRASES
 from models.protocols import F32, ImageTextModel, JointModel
 from models.registry import load, model_set
+from models.wordings import encode_ensemble
 from tools.benchmark.config import Group
 from tools.benchmark.labels import read_table
 from tools.benchmark.paths import need
@@ -78,13 +79,14 @@ class ImageText:
     roads: Roads
     card: Card
     patch_px: int | None = None
+    ensemble: bool = False  # ask in several wordings and average; the paper does not
     role: Role = "model"
     _embedded: dict[str, F32] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """Its name in the tables."""
-        return f"image-text: {self.card.name}"
+        return f"image-text: {self.card.name}" + (", prompt ensemble" if self.ensemble else "")
 
     def seen(self, sample: Sample) -> bool:
         """Whether it, or the encoder below it, saw the patient."""
@@ -97,7 +99,8 @@ class ImageText:
         model = self._model(sample)
         if sample.name not in self._embedded:
             self._embedded[sample.name] = self._embed(sample, model)
-        text = model.encode_text(list(group.queries.values()))
+        queries = list(group.queries.values())
+        text = encode_ensemble(model, queries) if self.ensemble else model.encode_text(queries)
         embedded = self._embedded[sample.name]
         null = score(embedded, model.encode_text(NULL_PHRASES))
         return Scored(np.asarray(score(embedded, text), np.float64), "cosine", model.logit_scale, null)

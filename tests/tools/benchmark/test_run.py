@@ -53,6 +53,14 @@ def test_every_scorer_and_floor_is_in_the_table(report: Path) -> None:
     assert 0.3 < macro["chance"] < 0.7
 
 
+def test_prompt_ensembling_is_off_unless_asked_for(report: Path, data: Path, tmp_path: Path) -> None:
+    config = write_config(tmp_path / "c.yaml", prompt_ensemble=True, scorers=["image-text"])
+    assert run(data, config, tmp_path).exit_code == 0
+    asked = {row["scorer"]: row["auroc"] for row in rows(tmp_path / "synthetic", "tables") if row["column"] == "Macro"}
+    assert list(asked) == ["image-text: fake-image-text, prompt ensemble"]
+    assert all("ensemble" not in row["scorer"] for row in rows(report, "tables"))
+
+
 def test_counts_and_what_was_left_out(report: Path, data: Path) -> None:
     found = [row for row in rows(report, "classes") if row["scorer"] == "chance" and row["kind"] == "softmax"]
     truth = pd.read_csv(data / "one.csv")["label"].value_counts()
