@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -139,6 +140,22 @@ def test_spots_survive_the_round_trip(tmp_path: Path, tissue) -> None:  # type: 
     again = load_spots(tmp_path / "spots.npz")
     assert again.ids == tissue.spots.ids and (again.l0_xy == tissue.spots.l0_xy).all()
     assert (again.layout, again.mpp, again.tissue_um2) == (tissue.spots.layout, MPP, tissue.spots.tissue_um2)
+
+
+def test_search_does_not_find_a_slide_that_was_removed(tmp_path: Path, he_png: Path) -> None:
+    from tools.prepare import Runtime
+
+    workspace = Workspace(tmp_path)
+    for name in ("kept", "removed"):
+        copy = tmp_path / f"{name}.png"
+        shutil.copy(he_png, copy)
+        prepare(workspace, str(copy), PrepareOptions(mpp=MPP, models="fake"))
+    assert {hit.slide for hit in search_workspace(workspace, "epithelium", 400, "fake", Runtime())} == {
+        "kept",
+        "removed",
+    }
+    shutil.rmtree(workspace.folder("removed"))
+    assert {hit.slide for hit in search_workspace(workspace, "epithelium", 400, "fake", Runtime())} == {"kept"}
 
 
 def test_search_finds_the_right_side_and_rebuilds_a_lost_index(fake_workspace: Workspace, tmp_path: Path) -> None:
