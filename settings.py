@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -39,12 +39,34 @@ class Settings(BaseSettings):
     chat_price_out: float | None = None
 
     chroma_url: str | None = None
-    offline: bool = False
+    offline: bool = False  # held at the socket: nothing but this machine and `offline_hosts` can be reached
+    offline_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # an in-house chat or Chroma server; `,` between several
     host: str = "127.0.0.1"
     port: int = 7860
-    auth: SecretStr | None = None  # "user:password"
+    auth: SecretStr | None = None  # "user:password", asked for on every address but the health routes
+    behind_proxy: str | None = None  # header in which a proxy names the person that it let in, such as X-Remote-User
+    proxy_addresses: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1", "::1")  # whom that header is believed
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # names under which the page is reached, beside localhost
+    mcp_token: SecretStr | None = None  # what MCP clients over HTTP send as bearer token
     slide_folders: Annotated[tuple[Path, ...], NoDecode] = ()  # whose slides the page offers; `:` between several
-    upload_limit_mb: int = 4_000
+
+    upload_limit_mb: int = 4_000  # one file
+    upload_visitor_mb: int = 20_000  # all files of one visitor
+    upload_total_mb: int = 200_000  # all files of everybody
+    turns_at_once: int = 3  # questions that are answered at the same time; the others wait, and are told their place
+    waiting_most: int = 200  # questions that may wait
+    idle_minutes: float = 60.0  # after which a conversation leaves memory; the workspace keeps it
+    keep_days: float | None = None  # after which a conversation is forgotten for good; None keeps all
+    shutdown_s: float = 20.0  # how long running answers may take when the server is told to end
+    log: Literal["text", "json"] = "text"
+    audit: bool = True  # keep a trail of answers in the workspace, for `replay`
+    audit_mb: int = 50  # after which a new file of it is begun; the last five are kept
+
+    @field_validator("offline_hosts", "proxy_addresses", "allowed_hosts", mode="before")
+    @classmethod
+    def _names(cls, given: object) -> object:
+        """Names with commas between them."""
+        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
 
     @field_validator("slide_folders", mode="before")
     @classmethod

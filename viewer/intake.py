@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
+from tools.allowed import allowed_path
 from tools.errors import SlideError
 from tools.slide import open_slide
 from tools.workspace import PrepareOptions, SlideState, Workspace
@@ -61,8 +62,8 @@ class Intake:
         """Note a file of an allowed folder as a slide. Raises SlideError for anything outside of them."""
         if not 0 <= folder < len(self._folders):
             raise SlideError("There is no such folder.")
-        path = (self._folders[folder] / inside).resolve()
-        if not path.is_relative_to(self._folders[folder]) or path.suffix.lower() not in IN_FOLDERS:
+        path = allowed_path(str(self._folders[folder] / inside), self._folders[folder : folder + 1])
+        if path.suffix.lower() not in IN_FOLDERS:
             raise SlideError("There is no such slide in the folders that this server allows.")
         return self._note(path)
 

@@ -12,12 +12,14 @@ from agent.toolbox.errors import told
 from agent.toolbox.evidence import CLEAR, evidence, null_peaks
 from agent.toolbox.places import prepared_slide
 from agent.toolbox.words import area, basis, counted, number, percent
+from tools.allowed import allowed_path
 from tools.enrichment import same_maps
-from tools.errors import MppNeeded, ToolError
+from tools.errors import MppNeeded, SlideError, ToolError
 from tools.prepared import PreparedSlide, load_prepared
 from tools.slide import open_slide as open_file
 from tools.workspace import SlideState
 
+UPLOADS = "uploads"  # where the page puts what is brought to it
 LOOK_FOR = (
     "epidermis", "dermis", "collagen", "fibroblasts", "smooth muscle", "adipose tissue", "blood vessels",
     "glandular epithelium", "tumor cells", "T cells", "B cells", "plasma cells", "macrophages", "necrosis",
@@ -92,21 +94,21 @@ def _find(session: Session, slide: str) -> SlideState:
         return session.workspace.get(near[0])
     if wanted != "demo" and len(near) > 1:
         raise ToolError(f"'{slide}' fits several slides: {', '.join(near[:10])}. Which one?")
-    name = "demo" if wanted == "demo" else slide.strip().strip("\"'")
-    if wanted != "demo" and not exact:
-        _refuse_foreign(session, name)
-    return session.workspace.find(name)
+    if wanted == "demo" or exact:
+        return session.workspace.find("demo" if wanted == "demo" else exact[0])
+    return session.workspace.find(str(_allowed(session, slide.strip().strip("\"'"))))
 
 
-def _refuse_foreign(session: Session, slide: str) -> None:
+def _allowed(session: Session, slide: str) -> Path:
     """A conversation opens files of the allowed folders only, and says nothing about what lies elsewhere."""
-    path = Path(slide).expanduser().resolve()
-    if not any(path.is_relative_to(folder.resolve()) for folder in (*session.slide_folders, session.workspace.root)):
+    try:
+        return allowed_path(slide, (*session.slide_folders, session.workspace.root / UPLOADS))
+    except SlideError as error:
         known = ", ".join(state.name for state in session.workspace.slides()) or "none yet"
         raise ToolError(
-            f"'{slide}' is no slide of the workspace (known: {known}) and lies in no folder that a conversation may "
-            "open. Prepare it on the command line, or allow its folder in the setting slide_folders."
-        )
+            f"{str(error).rstrip('.')}, and it is no slide of the workspace (known: {known}). Prepare it on the "
+            "command line, or allow its folder in the setting slide_folders."
+        ) from error
 
 
 @tool(response_format="content_and_artifact", parse_docstring=True)
