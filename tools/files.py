@@ -1,42 +1,108 @@
 """Files that are either whole or absent, and what identifies them."""
 
+import errno
 import hashlib
 import json
 import os
+import re
+import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from tools.errors import SlideError
 
 HEAD_BYTES = 1 << 20
 LARGE = 64 << 20  # bytes; from there on a checksum takes longer than a blink
 
 
+REFUSED = {
+    errno.ENOSPC: "the disk is full; free some space, or choose another folder",
+    errno.EDQUOT: "the quota of this disk is used up; free some space, or choose another folder",
+    errno.EFBIG: "the file would be larger than this machine allows",
+    errno.EROFS: "it lies on a read-only disk; choose another folder",
+    errno.EACCES: "this user may not write there; choose another folder",
+    errno.EPERM: "this user may not write there; choose another folder",
+}
+# HDF5, NumPy, safetensors and SQLite tell of a full disk in words, without an errno.
+FULL = re.compile(r"No space left|errno = 28|os error 28|\d+ requested and \d+ written|disk is full")
+_OURS: set[str] = set()  # parts that this process is writing
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not.
+
+    Raises SlideError where the disk does not take the file.
+    """
+    part = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix}")
+    _OURS.add(part.name)
     try:
-        yield part
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.replace(path)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
+            part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        _OURS.discard(part.name)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a disk that takes no more, or nothing at all, into a SlideError that says so of `path`."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        code = errno.ENOSPC if FULL.search(str(error)) else getattr(error, "errno", None)
+        if code not in REFUSED:
+            raise
+        raise SlideError(f"{path} cannot be written: {REFUSED[code]}.") from error
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove what killed runs left half-written below `folder`; what a living process writes stays."""
+    swept = []
+    for part in folder.rglob(".*.part*"):
+        found = re.fullmatch(r"\..+\.(\d+)(-[0-9a-f]+)?\.part(\.\w+)?", part.name)
+        if found and part.is_file() and part.name not in _OURS and not _lives(int(found.group(1))):
+            part.unlink(missing_ok=True)
+            swept.append(part)
+    return swept
+
+
+def _lives(pid: int) -> bool:
+    """Whether another process has this id; our own parts are known by name, and containers give ids again."""
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8, atomically."""
+    with atomic(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically."""
-    with atomic(path) as part:
-        part.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object; {} where the file is absent or was damaged, so that what it described is made again."""
     try:
         value = json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

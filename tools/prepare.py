@@ -4,7 +4,10 @@ A stage is skipped when the recipe that made its output (inputs, models by check
 of the stage before) is unchanged; a killed run goes on where it was.
 """
 
-from collections.abc import Callable
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,34 +15,43 @@ from typing import Any, Literal
 
 import anndata
 import numpy as np
+from filelock import Timeout
 
 from models.card import Card, ModelUnavailable
-from models.protocols import F32
+from models.protocols import F32, ImageEncoder
 from models.registry import fitting_sets, load, model_class, model_set, require
+from tools.checksums import damage, seal, sealed
 from tools.errors import SlideError
-from tools.files import digest, fingerprint, read_json, sha256_of_weights, write_json
+from tools.files import read_json, sweep, write_json, writing
 from tools.given_spots import is_space_ranger, read_spots, space_ranger_image, with_mpp
 from tools.image_text import shares_tiles
 from tools.index import SpotIndex
 from tools.prepared import PreparedSlide, load_prepared
+from tools.recipes import STAGES, checksums, recipes
 from tools.slide import Slide, open_slide
 from tools.spots import Spots, spot_grid
 from tools.stages import save_spots, write_embeddings, write_expression, write_joint
 from tools.tiles import Progress, iter_embeddings
 from tools.workspace import PrepareOptions, SlideState, Workspace
 
-VERSION = 1  # of the stages' code: raise it when a stage would write something else from the same inputs
-STAGES = ("spots", "embeddings", "expression", "joint", "index")
-__all__ = ["PrepareOptions", "Runtime", "prepare", "tile"]
+__all__ = ["STAGES", "PrepareOptions", "Runtime", "prepare", "tile"]
+log = logging.getLogger(__name__)
+WAITING = "wait for another run"
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where models run and lie, and where the index is; nothing of it changes a result."""
+    """Where models run and lie, and where the index is; nothing of it changes a result.
+
+    `encoder` stands in for the set's own, computing the same in another process; without `index` the last stage is left
+    to whoever writes the index for many.
+    """
 
     device: str = "auto"
     models_dir: Path | None = None
     chroma_url: str | None = None
+    encoder: ImageEncoder | None = None
+    index: bool = True
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:
@@ -49,7 +61,7 @@ def silent(_stage: str, _done: int, _total: int) -> None:
 def tile(workspace: Workspace, slide: str, options: PrepareOptions | None = None) -> tuple[SlideState, Spots]:
     """Only the first stage: lay spots on the tissue."""
     job = _Job.open(workspace, slide, options, Runtime())
-    with workspace.lock(job.state.name):
+    with _alone(workspace, job.state.name, silent):
         job.run(silent, until="spots")
     return workspace.get(job.state.name), job.spots
 
@@ -67,11 +79,48 @@ def prepare(
     before anything is written.
     """
     runtime = runtime or Runtime()
+    state, _ = run_stages(workspace, slide, options, runtime, progress)
+    return load_prepared(workspace, state.name, runtime.device, runtime.models_dir)
+
+
+def run_stages(
+    workspace: Workspace, slide: str | SlideState, options: PrepareOptions | None, runtime: Runtime, progress: Progress
+) -> tuple[SlideState, tuple[str, ...]]:
+    """As `prepare`, without opening what was made: the slide's state, and the stages that were not done already.
+
+    A slide that the workspace does not know may come as the state that it shall have: its name and its file.
+    """
     job = _Job.open(workspace, slide, options, runtime)
     job.check_models()
-    with workspace.lock(job.state.name):
-        job.run(progress)
-    return load_prepared(workspace, job.state.name, runtime.device, runtime.models_dir)
+    until = STAGES[-1] if runtime.index else STAGES[-2]
+    if job.is_done(until):  # what is whole is opened without a write, so that a read-only workspace serves as well
+        return workspace.get(job.state.name), ()
+    with _alone(workspace, job.state.name, progress):
+        ran = job.run(progress, until)
+    return workspace.get(job.state.name), tuple(ran)
+
+
+@contextmanager
+def _alone(workspace: Workspace, name: str, progress: Progress) -> Iterator[None]:
+    """Hold a slide's folder; where another run holds it, say so and wait for its end."""
+    with writing(workspace.folder(name)):
+        lock = workspace.lock(name)
+    waited = False
+    while not lock.is_locked:
+        try:
+            with writing(workspace.folder(name)):
+                lock.acquire(timeout=0.5 if waited else 0)
+        except Timeout:
+            progress(WAITING, 0, 1)
+            if not waited:
+                log.warning("Another run prepares %s; this one waits for it.", name)
+            waited = True
+    if waited:
+        progress(WAITING, 1, 1)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class _Job:
@@ -83,9 +132,11 @@ class _Job:
         self.folder = workspace.folder(state.name)
 
     @classmethod
-    def open(cls, workspace: Workspace, slide: str, options: PrepareOptions | None, runtime: Runtime) -> "_Job":
+    def open(
+        cls, workspace: Workspace, slide: str | SlideState, options: PrepareOptions | None, runtime: Runtime
+    ) -> "_Job":
         """Everything that can be refused is refused here, before a folder is made."""
-        state = workspace.find(slide)
+        state = slide if isinstance(slide, SlideState) else workspace.find(slide)
         options = options or state.options
         if options.mpp is None and state.options.mpp is not None:
             options = replace(options, mpp=state.options.mpp)
@@ -107,25 +158,59 @@ class _Job:
         """Raise ModelUnavailable before work begins, not after an hour of it."""
         require(self.models, self.runtime.models_dir)
 
-    def run(self, progress: Progress, until: str = STAGES[-1]) -> None:
-        """Run the stages whose recipe changed, up to `until`."""
+    def is_done(self, until: str) -> bool:
+        """Whether every stage up to `until` is done, whole, and from these inputs, and nothing remains to be noted."""
+        if not (self.folder / "slide.json").is_file() or self.workspace.get(self.state.name) != self._noted():
+            return False
+        made = read_json(self.folder / "recipes.json")
+        return all(made.get(stage) == recipe and self._whole(stage) for stage, recipe in self._recipes(until).items())
+
+    def run(self, progress: Progress, until: str = STAGES[-1]) -> list[str]:
+        """Run (and return) the stages up to `until` whose recipe changed or whose output is not what they wrote."""
+        ran: list[str] = []
         recipes_file = self.folder / "recipes.json"
-        recipes = read_json(recipes_file)
+        made = read_json(recipes_file)
+        self._tidy()
         self.workspace.register(self.state)
-        before = ""
-        for number, stage in enumerate(STAGES):
-            recipe = digest([VERSION, before, self._recipe(stage)])
-            if recipes.get(stage) != recipe or not self._output(stage).exists():
-                for stale in STAGES[number:]:
-                    recipes.pop(stale, None)
-                write_json(recipes_file, recipes)
-                self._run_stage(stage, recipe, progress)
-                recipes[stage] = recipe
-                write_json(recipes_file, recipes)
-                self.workspace.register(self.state)
-            if stage == until:
-                return
-            before = recipe
+        for number, (stage, recipe) in enumerate(self._recipes(until).items()):
+            if made.get(stage) == recipe and self._whole(stage, say=True):
+                continue
+            for stale in STAGES[number:]:
+                made.pop(stale, None)
+            write_json(recipes_file, made)
+            self._run_stage(stage, recipe, progress)
+            ran.append(stage)
+            seal(self._output(stage))
+            made[stage] = recipe
+            write_json(recipes_file, made)
+            self.workspace.register(self.state)
+            ran.append(stage)
+        return ran
+
+    def _recipes(self, until: str = STAGES[-1]) -> dict[str, str]:
+        return recipes(self.state.path, self.spots, self.models, self.runtime.models_dir, until)
+
+    def _noted(self) -> SlideState:
+        return replace(self.state, state="prepared")
+
+    def _whole(self, stage: str, say: bool = False) -> bool:
+        """Whether a stage's output is what it wrote; `say` tells of one that is not."""
+        path = self._output(stage)
+        wrong = damage(path) or ("" if sealed(path) else "has no checksum")
+        if stage == "index" and not wrong and self.runtime.chroma_url is None:
+            path = self.workspace.root / "chroma"
+            wrong = "" if (path / "chroma.sqlite3").is_file() else "is missing"
+        if wrong and say:
+            log.warning("%s of %s %s; it is made again.", path.name, self.state.name, wrong)
+        return not wrong
+
+    def _tidy(self) -> None:
+        """Remove what killed runs left: half-written files, and batches of embeddings that nobody goes on with."""
+        sweep(self.folder)
+        current = self._recipes("embeddings")["embeddings"]
+        for parts in self.folder.glob("embeddings.parts-*"):
+            if not parts.name.endswith(current):
+                shutil.rmtree(parts, ignore_errors=True)
 
     def _run_stage(self, stage: str, recipe: str, progress: Progress) -> None:
         work: dict[str, Callable[[str, Progress], None]] = {
@@ -157,9 +242,9 @@ class _Job:
     def _make_expression(self, _recipe: str, progress: Progress) -> None:
         progress("infer expression", 0, 1)
         embeddings = np.load(self._output("embeddings"))
-        checksums = {card.name: ",".join(self._checksums(card)) for card in self._cards()}
+        digests = {card.name: ",".join(checksums(card, self.runtime.models_dir)) for card in self._cards()}
         predictor = self._load("predictor")
-        write_expression(self._output("expression"), embeddings, self.slide, self.spots, predictor, checksums)
+        write_expression(self._output("expression"), embeddings, self.slide, self.spots, predictor, digests)
         self.state.facts["genes"] = len(predictor.genes)
         progress("infer expression", 1, 1)
 
@@ -190,33 +275,11 @@ class _Job:
         names = {"spots": "spots.npz", "embeddings": "embeddings.npy"}
         return self.folder / names.get(stage, "spots.h5ad")
 
-    def _recipe(self, stage: str) -> Any:
-        """What a stage depends on beside the stage before it."""
-        predictor = model_class(self.models.predictor)
-        if stage == "spots":
-            spots = self.spots
-            return [
-                fingerprint(self.state.path),
-                digest([spots.ids, spots.l0_xy.round(2).tolist()]),
-                spots.mpp,
-                spots.spot_um,
-                spots.pitch_um,
-                spots.layout,
-            ]
-        part: dict[str, list[Card]] = {
-            "embeddings": [model_class(self.models.encoder).card, predictor.card],
-            "expression": [predictor.card],
-            "joint": [model_class(name).card for name in (self.models.joint, self.models.image_text)],
-            "index": [],
-        }
-        return [[card.name, self._checksums(card)] for card in part[stage]]
-
-    def _checksums(self, card: Card) -> list[str]:
-        return [sha256_of_weights(path) for path in card.present(self.runtime.models_dir)]
-
     def _cards(self) -> list[Card]:
         names = (self.models.encoder, self.models.predictor, self.models.joint)
         return [model_class(name).card for name in names]
 
     def _load(self, role: Literal["encoder", "predictor", "joint"]) -> Any:
+        if role == "encoder" and self.runtime.encoder is not None:
+            return self.runtime.encoder
         return load(getattr(self.models, role), self.runtime.device, self.runtime.models_dir)

@@ -3,6 +3,7 @@
 workspace/
   slides/<name>/slide.json      which file, its mpp, how it is prepared
                 recipes.json    stage -> hash of what made its output
+                checksums.json  file -> size, time, SHA-256 as written
                 spots.npz       the spots
                 embeddings.npy  tile embeddings (n, k, d)
                 spots.h5ad      expression and joint embedding
@@ -16,6 +17,7 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
+from tools.checksums import cut
 from tools.errors import SlideError
 from tools.files import digest, read_json, write_json
 
@@ -72,15 +74,15 @@ class Workspace:
     def slides(self) -> list[SlideState]:
         """All slides by name."""
         files = sorted((self.root / "slides").glob("*/slide.json"))
-        return [self._state(path.parent) for path in files if read_json(path)]
+        return [state for path in files if (state := _read_state(path.parent)) is not None]
 
     def get(self, name: str) -> SlideState:
         """The slide called `name`; an unknown name answers with the known ones."""
-        folder = self.folder(name)
-        if not read_json(folder / "slide.json"):
+        state = _read_state(self.folder(name))
+        if state is None:
             known = ", ".join(slide.name for slide in self.slides()) or "none yet"
             raise SlideError(f"There is no slide '{name}' in the workspace (known: {known}).")
-        return self._state(folder)
+        return state
 
     def find(self, slide: str) -> SlideState:
         """A slide by its name, by "demo", or by the path of its file, known to the workspace or not yet.
@@ -116,13 +118,24 @@ class Workspace:
     def _free_name(self, path: Path) -> str:
         stem = re.sub(r"[^\w.+-]+", "_", path.stem if path.is_file() else path.resolve().name).strip("._") or "slide"
         stem = stem[:100]
-        taken = read_json(self.root / "slides" / stem / "slide.json")
-        return stem if not taken else f"{stem}-{digest(str(path.resolve()))[:6]}"
+        taken = _read_state(self.root / "slides" / stem)
+        return stem if taken is None else f"{stem}-{digest(str(path.resolve()))[:6]}"
 
-    def _state(self, folder: Path) -> SlideState:
-        entry = read_json(folder / "slide.json")
+
+def _read_state(folder: Path) -> SlideState | None:
+    """What a slide's folder says; None where it says nothing that can be understood, so that it is written anew.
+
+    A slide whose files were cut counts as less far than it was, so that it is prepared again before it is opened.
+    """
+    entry = read_json(folder / "slide.json")
+    try:
         stored = dict(entry["options"])
         stored["spots_path"] = Path(stored["spots_path"]) if stored["spots_path"] else None
-        recipes = read_json(folder / "recipes.json")
-        state: State = "prepared" if "joint" in recipes else "tiled" if "spots" in recipes else "new"
-        return SlideState(folder.name, Path(entry["path"]), PrepareOptions(**stored), state, entry["facts"])
+        path, options, facts = Path(entry["path"]), PrepareOptions(**stored), dict(entry["facts"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    made = read_json(folder / "recipes.json")
+    tiled = isinstance(made.get("spots"), str) and not cut(folder / "spots.npz")
+    prepared = tiled and isinstance(made.get("joint"), str) and not cut(folder / "spots.h5ad")
+    state: State = "prepared" if prepared else "tiled" if tiled else "new"
+    return SlideState(folder.name, path, options, state, facts)
