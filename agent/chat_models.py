@@ -9,6 +9,8 @@ from urllib.parse import urlparse
 from pydantic import SecretStr
 
 from tools.errors import ModelUnavailable
+from tools.network import is_loopback
+from tools.redact import keep_secret
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -39,6 +41,11 @@ class ChatSettings(Protocol):
     @property
     def offline(self) -> bool:
         """Never leave this machine."""
+        ...
+
+    @property
+    def offline_hosts(self) -> tuple[str, ...]:
+        """Hosts that may be reached all the same."""
         ...
 
     @property
@@ -92,10 +99,13 @@ def build(settings: ChatSettings) -> "BaseChatModel":
     provider, _, model = settings.chat_model.partition("/")
     if provider != "openai" or not model:
         raise ModelUnavailable(f"There is no chat model '{settings.chat_model}'; known: {', '.join(KNOWN)}.")
-    if settings.offline and not _is_local(settings.openai_base_url or OPENAI_URL):
+    if settings.openai_api_key is not None:
+        keep_secret(settings.openai_api_key.get_secret_value())
+    if settings.offline and not _may_be_reached(settings):
         raise ModelUnavailable(
             f"The settings say offline, but '{settings.chat_model}' is at {server_of(settings)}; "
-            "set the chat model to 'offline' or the base URL to a server on this machine."
+            "set the chat model to 'offline', the base URL to a server on this machine, or name its host in "
+            "offline_hosts."
         )
     if settings.openai_api_key is None and settings.openai_base_url is None:
         raise ModelUnavailable(
@@ -104,8 +114,9 @@ def build(settings: ChatSettings) -> "BaseChatModel":
     return _openai(model, settings)
 
 
-def _is_local(url: str) -> bool:
-    return urlparse(url).hostname in ("localhost", "127.0.0.1", "::1")
+def _may_be_reached(settings: ChatSettings) -> bool:
+    host = urlparse(settings.openai_base_url or OPENAI_URL).hostname or ""
+    return is_loopback(host) or host in settings.offline_hosts
 
 
 def _openai(model: str, settings: ChatSettings) -> "BaseChatModel":

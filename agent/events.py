@@ -50,6 +50,7 @@ class ToolFinished:
     words: str
     artifacts: list[Artifact] = field(default_factory=list)
     failed: bool = False
+    ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,15 @@ class Usage:
 
 @dataclass(frozen=True)
 class Answer:
-    """The whole answer; always the last event of a turn. `usage` is None where no server was asked."""
+    """The whole answer; always the last event of a turn. `usage` is None where no server was asked.
+
+    `id` names the answer in the trail of answers and in the log.
+    """
 
     text: str
     suggestions: tuple[str, ...] = ()
     usage: Usage | None = None
+    id: str = ""
 
 
 Event = ToolStarted | Progress | ToolFinished | AnswerDelta | Answer

@@ -17,7 +17,9 @@ from langchain_core.messages import (
 from langchain_core.runnables import RunnableConfig
 
 from agent import chat_models
+from agent.answer_trail import Trail
 from agent.chat_models import ChatSettings
+from agent.consent import held_back_words
 from agent.events import Answer, AnswerDelta, Event, Progress, ToolFinished, ToolStarted, Usage
 from agent.grounding import unsupported
 from agent.middleware import ModelGuard, ToolWords
@@ -30,21 +32,28 @@ from tools.errors import ModelUnavailable
 
 MAX_CALLS = 10  # answers of the chat model within one turn
 MAX_QUESTION = 4_000  # characters
+REMEMBERED = 60  # questions; a chat model is sent fewer
 
 
 class Conversation:
     """A person and a chat model talking about the slides of one session; remembers what was said."""
 
-    def __init__(self, session: Session, settings: ChatSettings, max_calls: int = MAX_CALLS):
-        self.session = session
+    def __init__(
+        self, session: Session, settings: ChatSettings, max_calls: int = MAX_CALLS, trail: Trail | None = None
+    ):
+        self.session, self._trail = session, trail
         self._settings, self._max_calls = settings, max_calls
         self._messages: list[AnyMessage] = []
         self._agent: Any = None
         session.slide_folders = (*settings.slide_folders, Path.cwd())
 
-    def ask(self, question: str) -> Iterator[Event]:
-        """Answer one question; the last event is the Answer. Failures of the chat model are told in it."""
+    def ask(self, question: str, name: str = "", by: str = "") -> Iterator[Event]:
+        """Answer one question; the last event is the Answer. Failures of the chat model are told in it.
+
+        `name` and `by` say in the trail which answer this is and who asked.
+        """
         turn: list[AnyMessage] = [HumanMessage(question.strip()[:MAX_QUESTION])]
+        begun = self._trail.begin(self.session) if self._trail else {}
         finished: list[ToolFinished] = []
         text = "I was interrupted."
         try:
@@ -59,15 +68,30 @@ class Conversation:
             self._messages += _whole(turn)
             if not isinstance(turn[-1], AIMessage) or turn[-1].tool_calls:
                 self._messages.append(AIMessage(text))
-            self.session.turns.append(self._noted(turn[0].text, text, finished))
-        yield Answer(text, suggestions(finished, self.session), self._usage(turn))
+            noted = self._noted(turn[0].text, text, finished)
+            self.session.add_turn(noted)
+            self._forget_oldest()
+            if self._trail:
+                said = {"id": name, "by": by, "question": noted.question, "answer": text}
+                name = self._trail.write(begun, self.session, said, noted.calls)
+        yield Answer(text, suggestions(finished, self.session), self._usage(turn), name)
 
-    def rewind(self, questions: int) -> None:
-        """Forget everything from the person's question number `questions` on; 0 forgets all."""
-        asked = [i for i, message in enumerate(self._messages) if isinstance(message, HumanMessage)]
-        if questions < len(asked):
-            del self._messages[asked[questions] :]
-            del self.session.turns[questions:]
+    def rewind(self, questions: int, asked: int | None = None) -> None:
+        """Forget all from the person's question number `questions` on; 0 forgets all. `asked`: how many there were."""
+        starts = self._starts()
+        dropped = min(max((len(starts) if asked is None else asked) - questions, 0), len(starts))
+        if dropped:
+            del self._messages[starts[-dropped] :]
+            del self.session.turns[max(0, len(self.session.turns) - dropped) :]
+
+    def _starts(self) -> list[int]:
+        """Where the turns begin that are remembered."""
+        return [i for i, message in enumerate(self._messages) if isinstance(message, HumanMessage)]
+
+    def _forget_oldest(self) -> None:
+        starts = self._starts()
+        if len(starts) > REMEMBERED:
+            del self._messages[: starts[-REMEMBERED]]
 
     def dump(self) -> list[dict[str, Any]]:
         """What was said, as JSON; `restore` takes it back."""
@@ -105,7 +129,7 @@ class Conversation:
         kinds = {artifact["kind"] for event in finished for artifact in event.artifacts}
         layer, regions = session.on_show()
         name = session.slide.name if session.slide else session.opened
-        calls = tuple(Call(e.tool, e.args, e.words, e.artifacts) for e in finished)
+        calls = tuple(Call(e.tool, e.args, e.words, e.artifacts, e.failed, e.ms) for e in finished)
         seen = "regions" in kinds or "layer" in kinds
         return Turn(question, answer, name, calls, layer if "layer" in kinds else None, regions if seen else ())
 
@@ -126,6 +150,8 @@ class Conversation:
         text = str(turn[-1].text)
         if chat_models.server_of(self._settings) is None:
             return text
+        if held_back := held_back_words(self.session, str(turn[0].text)):
+            text = f"{text}\n\n{held_back}"
         said = [str(message.text) for message in [*self._messages, *turn[:-1]] if not isinstance(message, AIMessage)]
         missing = unsupported(text, said)
         if not missing:
@@ -145,7 +171,7 @@ class Conversation:
             chat_models.build(settings),
             list(TOOLS),
             system_prompt=SYSTEM,
-            middleware=[guard, ToolWords()],
+            middleware=[guard, ToolWords(consent=chat_models.server_of(settings) is not None)],
             context_schema=Session,
         )
 
@@ -178,7 +204,8 @@ def _events(message: AnyMessage, turn: list[AnyMessage]) -> Iterator[Event]:
         args = next((dict(call["args"]) for call in calls if call["id"] == message.tool_call_id), {})
         artifacts = cast("list[dict[str, Any]]", message.artifact or [])
         failed = message.status == "error"
-        yield ToolFinished(message.tool_call_id, message.name or "", args, message.text, artifacts, failed)
+        ms = float(message.response_metadata.get("ms", 0.0))
+        yield ToolFinished(message.tool_call_id, message.name or "", args, message.text, artifacts, failed, ms)
 
 
 def _whole(turn: list[AnyMessage]) -> list[AnyMessage]:

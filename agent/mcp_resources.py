@@ -48,7 +48,9 @@ def resources(session: Session) -> list[Readable]:
         _readable(f"picture:{p.id}", f"pictures/{p.id}.jpg", f"H&E of {p.title}", partial(picture_jpeg, p))
         for p in session.pictures.values()
     ]
-    return found + [_file(path) for path in sorted((session.workspace.root / FOLDER).glob("*")) if path.suffix in MIMES]
+    folder = session.workspace.root / FOLDER
+    mine = [folder / name for name in session.written]  # what other conversations wrote is not shown
+    return found + [_file(path) for path in mine if path.suffix in MIMES and path.is_file()]
 
 
 def content(session: Session, uri: str) -> tuple[str, bytes]:

@@ -1,6 +1,7 @@
 """What stands between the loop and its tools and chat model: errors as words, bounds, repairs, pictures."""
 
 import base64
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,16 +12,25 @@ from langgraph.types import Command
 from pydantic import ValidationError
 
 from agent.calls_in_text import calls_in_text
+from agent.consent import check_consent
 from agent.server_errors import ChatModelError, sentence_for, server_errors
 from agent.session import Session
 from agent.toolbox.arguments import repaired, what_is_wrong
 from tools.errors import ToolError
+from tools.logs import timed
 
 KEPT_TURNS = 12
 
 
 class ToolWords(AgentMiddleware[Any, Any, Any]):
-    """A ToolError becomes a result that the chat model reads; tools of one session run one after the other."""
+    """A ToolError becomes a result that the chat model reads; tools of one session run one after the other.
+
+    `consent`: tools that write or run long need the person's words, because a chat model may have been talked into it.
+    """
+
+    def __init__(self, consent: bool = False):
+        super().__init__()
+        self._consent = consent
 
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
@@ -31,16 +41,21 @@ class ToolWords(AgentMiddleware[Any, Any, Any]):
         call = request.tool_call
         if request.tool is not None:
             request = request.override(tool_call={**call, "args": repaired(request.tool, dict(call["args"]))})
+        start = time.monotonic()
         with session.lock:
             try:
                 if request.tool is not None:
                     _check(request.tool, request.tool_call["args"])
-                result = handler(request)
+                if self._consent:
+                    check_consent(session, call["name"], last_question(request.state["messages"]))
+                with timed("tool", tool=call["name"]):
+                    result = handler(request)
             except ToolError as error:
                 name, call_id = call["name"], str(call["id"])
                 return ToolMessage(str(error), tool_call_id=call_id, name=name, status="error", artifact=[])
             if isinstance(result, ToolMessage):
                 session.note_shown(result.artifact or [])
+                result.response_metadata["ms"] = 1000 * (time.monotonic() - start)
             return result
 
 
@@ -74,7 +89,7 @@ class ModelGuard(AgentMiddleware[Any, Any, Any]):
             return ModelResponse(result=[AIMessage(content=stopped(request.messages))])
         if self._server is None:
             return handler(request)
-        messages = recent(request.messages)
+        messages = as_data(recent(request.messages))
         if self._sees:
             messages = with_pictures(messages, getattr(request.runtime, "context", None))
         request = request.override(messages=messages)
@@ -109,6 +124,21 @@ class ModelGuard(AgentMiddleware[Any, Any, Any]):
         if problem:
             raise ChatModelError(f"The chat model at {self._server} {problem}.")
         return message
+
+
+def last_question(messages: Sequence[AnyMessage]) -> str:
+    """What the person said last."""
+    return next((str(m.text) for m in reversed(messages) if isinstance(m, HumanMessage)), "")
+
+
+def as_data(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+    """`messages`, their tool results marked as data, so that text from a slide is not taken for an order."""
+    return [
+        m.model_copy(update={"content": f"<data>\n{m.text.replace('</data', '< /data')}\n</data>"})
+        if isinstance(m, ToolMessage)
+        else m
+        for m in messages
+    ]
 
 
 def calls_made(messages: Sequence[AnyMessage]) -> int:

@@ -3,6 +3,8 @@
 import json
 import sys
 
+from tools.redact import redacted
+
 
 class ChatModelError(Exception):
     """The chat model did not answer; the message is a sentence for the person. The conversation goes on."""
@@ -64,4 +66,4 @@ def _names(error: BaseException | None) -> set[str]:
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:160]
+    return redacted(" ".join(str(error).split()))[:160]

@@ -17,6 +17,7 @@ from tools.regions import Region
 from tools.workspace import Workspace
 
 LayerKind = Literal["score", "gene", "category"]
+MOST_LAYERS, MOST_PICTURES, MOST_REGIONS, MOST_TURNS = 60, 60, 500, 100  # of one conversation; the oldest go
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Call:
     args: dict[str, object]
     words: str
     artifacts: list[Artifact]
+    failed: bool = False
+    ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,9 @@ class Session:
     shown_layer: str | None = None
     shown_regions: tuple[str, ...] = ()
     slide_folders: tuple[Path, ...] = field(default_factory=lambda: (Path.cwd(),))
+    picture_count: int = 0
+    held_back: dict[str, str] = field(default_factory=dict)  # tool -> the question in which it was not allowed to run
+    written: list[str] = field(default_factory=list)  # names of the files that this conversation exported
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, _handler: object) -> CoreSchema:
@@ -107,6 +113,8 @@ class Session:
         self.layer_count += 1
         layer = Layer(f"l{self.layer_count}", title, kind, self.slide.name, values, tuple(labels))
         self.layers[layer.id] = layer
+        for old in [name for name in self.layers if name != self.shown_layer][: max(0, len(self.layers) - MOST_LAYERS)]:
+            del self.layers[old]
         return layer
 
     def add_regions(self, found: Sequence[Region]) -> list[Region]:
@@ -118,14 +126,29 @@ class Session:
             self.region_count += 1
             kept.append(replace(region, id=f"r{self.region_count}"))
         self.regions |= {region.id: region for region in kept}
+        spare = [name for name in self.regions if name not in self.shown_regions][: -len(kept) or None]
+        for old in spare[: max(0, len(self.regions) - MOST_REGIONS)]:
+            del self.regions[old]
         return kept
 
     def add_picture(self, title: str, png: bytes, mpp: float) -> Picture:
         """Keep a picture of the open slide under a new id (p1, p2, ...)."""
         assert self.slide is not None
-        picture = Picture(f"p{len(self.pictures) + 1}", title, self.slide.name, png, mpp)
+        known = [int(name[1:]) for name in self.pictures]
+        self.picture_count = max([self.picture_count, *known]) + 1
+        picture = Picture(f"p{self.picture_count}", title, self.slide.name, png, mpp)
         self.pictures[picture.id] = picture
+        while len(self.pictures) > MOST_PICTURES:
+            del self.pictures[next(iter(self.pictures))]
         return picture
+
+    def add_turn(self, turn: Turn) -> None:
+        """Remember a turn for a report; old ones lose their map, and the oldest go."""
+        self.turns.append(turn)
+        del self.turns[: max(0, len(self.turns) - MOST_TURNS)]
+        for i, old in enumerate(self.turns[:-1]):
+            if old.layer is not None and old.layer.id not in self.layers:
+                self.turns[i] = replace(old, layer=None)
 
     def note_shown(self, artifacts: Iterable[Artifact]) -> None:
         """Remember what is on show, for "save this"."""

@@ -39,6 +39,7 @@ def export_result(runtime: ToolRuntime[Session], kind: Kind = "geojson", path: s
     with told():
         words = _WRITERS[kind](session, slide, target)
     size = target.stat().st_size
+    session.written.append(target.name)
     artifact: Artifact = {"kind": "file", "path": str(target), "name": target.name, "format": kind, "bytes": size}
     return f"{words} File: {target} ({max(1, round(size / 1000)):,} kB).", [artifact]
 

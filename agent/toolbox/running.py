@@ -12,6 +12,7 @@ from agent.session import Session
 from agent.toolbox import TOOLS
 from agent.toolbox.arguments import repaired, what_is_wrong
 from tools.errors import ToolError
+from tools.logs import timed
 
 
 def tool_named(name: str) -> BaseTool:
@@ -34,7 +35,7 @@ def run_tool(
         state={}, context=session, config={}, stream_writer=report, tool_call_id=name, store=None, tools=[]
     )
     call = {"type": "tool_call", "id": name, "name": name, "args": repaired(tool, args) | {"runtime": runtime}}
-    with session.lock:
+    with session.lock, timed("tool", tool=name):
         try:
             message = tool.invoke(call)
         except ValidationError as error:

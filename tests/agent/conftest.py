@@ -29,6 +29,7 @@ class Settings:
     openai_base_url: str | None = None
     openai_api_key: SecretStr | None = None
     offline: bool = False
+    offline_hosts: tuple[str, ...] = ()
     chat_timeout_s: float = 5.0
     chat_retries: int = 0
     chat_sees: bool | None = None

@@ -67,7 +67,7 @@ def test_agent_mcp_and_python(fresh: Callable[[], Session], serve: Callable[[lis
     settings = serve(script).settings()
     agent = {}
     for name in CALLS:
-        event = calls(list(Conversation(fresh(), settings).ask("go")))[0]
+        event = calls(list(Conversation(fresh(), settings).ask(f"now {name.replace('_', ' ')}")))[0]
         assert not event.failed, (name, event.words)
         agent[event.tool] = event.words
 
