@@ -6,9 +6,9 @@ of the stage before) is unchanged; a killed run goes on where it was.
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,7 @@ import numpy as np
 from filelock import Timeout
 
 from models.card import Card, ModelUnavailable
-from models.protocols import F32, ImageEncoder
+from models.protocols import F32
 from models.registry import fitting_sets, load, model_class, model_set, require
 from tools.checksums import damage, seal, sealed
 from tools.errors import SlideError
@@ -43,14 +43,14 @@ WAITING = "wait for another run"
 class Runtime:
     """Where models run and lie, and where the index is; nothing of it changes a result.
 
-    `encoder` stands in for the set's own, computing the same in another process; without `index` the last stage is left
-    to whoever writes the index for many.
+    `elsewhere` holds, by registry name, what stands in for a model and has it run in another process; without `index` the
+    last stage is left to whoever writes the index for many.
     """
 
     device: str = "auto"
     models_dir: Path | None = None
     chroma_url: str | None = None
-    encoder: ImageEncoder | None = None
+    elsewhere: Mapping[str, Any] = field(default_factory=dict)
     index: bool = True
 
 
@@ -280,6 +280,7 @@ class _Job:
         return [model_class(name).card for name in names]
 
     def _load(self, role: Literal["encoder", "predictor", "joint"]) -> Any:
-        if role == "encoder" and self.runtime.encoder is not None:
-            return self.runtime.encoder
-        return load(getattr(self.models, role), self.runtime.device, self.runtime.models_dir)
+        name = getattr(self.models, role)
+        if name in self.runtime.elsewhere:
+            return self.runtime.elsewhere[name]
+        return load(name, self.runtime.device, self.runtime.models_dir)
