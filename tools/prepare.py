@@ -43,8 +43,8 @@ WAITING = "wait for another run"
 class Runtime:
     """Where models run and lie, and where the index is; nothing of it changes a result.
 
-    `elsewhere` holds, by registry name, what stands in for a model and has it run in another process; without `index` the
-    last stage is left to whoever writes the index for many.
+    `elsewhere` holds, by registry name, what stands in for a model and has it run in another process; without `index`
+    the last stage is left to whoever writes the index for many.
     """
 
     device: str = "auto"
