@@ -1,4 +1,17 @@
-"""What the networks would run on, in words; torch is imported when asked."""
+"""What the networks would run on, in words, and how; torch is imported when asked."""
+
+_compile = False
+
+
+def use_compile(on: bool) -> None:
+    """Whether networks that are loaded from now on in this process go through `torch.compile`."""
+    global _compile
+    _compile = on
+
+
+def wants_compile() -> bool:
+    """What `use_compile` was told last."""
+    return _compile
 
 
 def describe_device(name: str) -> str:

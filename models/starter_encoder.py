@@ -49,15 +49,15 @@ class StarterEncoder:
     def __init__(self, net: "DenseNet121", device: str = "cpu") -> None:
         import torch
 
-        from models.networks.compute import native_bf16, torch_device
+        from models.networks.compute import Batches, compiled, native_bf16, torch_device
+        from models.networks.densenet_folded import FoldedDenseNet121
 
-        self._device = torch_device(device)
-        self._dtype = torch.bfloat16 if native_bf16(self._device) else torch.float32
-        self._projection = copy.deepcopy(net.projection).float().to(self._device).eval()
-        self._net = net.to(self._device, self._dtype).eval()
-        for parameter in self._net.parameters():
-            if parameter.ndim == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        where = torch_device(device)
+        self._dtype = torch.bfloat16 if native_bf16(where) else torch.float32
+        self._projection = copy.deepcopy(net.projection).float().to(where).eval()
+        folded = FoldedDenseNet121(net.float().eval()).to(where, self._dtype, memory_format=torch.channels_last)
+        self._net = compiled(folded)
+        self._batches = Batches(where, lambda side: max(1, PIXELS_PER_BATCH // side**2), self._to_cpu)
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> "StarterEncoder":
@@ -70,23 +70,41 @@ class StarterEncoder:
 
     def encode_image(self, tiles: NDArray[np.uint8]) -> F32:
         """(n, h, w, 3) uint8 RGB at 0.5 um/px, h = w >= 32 -> (n, 73) float32."""
-        vectors = self._run(tiles, lambda unit: self._projection(self._net.features(unit).float()))
-        return np.concatenate(vectors) if vectors else np.zeros((0, self._projection.out_features), np.float32)
+        return self._run(tiles, lambda unit: self._projection(self._net(unit).float()), self._projection.out_features)
 
     def features(self, tiles: NDArray[np.uint8]) -> F32:
-        """(n, h, w, 3) uint8 RGB, n > 0 -> (n, 1024): what the projection is fitted on."""
-        return np.concatenate(self._run(tiles, lambda unit: self._net.features(unit).float()))
+        """(n, h, w, 3) uint8 RGB -> (n, 1024): what the projection is fitted on."""
+        return self._run(tiles, self._net, self._projection.in_features)
 
-    def _run(self, tiles: NDArray[np.uint8], apply: "Callable[[Tensor], Tensor]") -> list[F32]:
-        import torch
+    def tiles_at_once(self, side: int) -> int:
+        """Tiles of `side` px that make a batch on this device."""
+        return self._batches.at_once(side)
 
+    @property
+    def trouble(self) -> str:
+        """Why it does not run where it was told to, in words; "" where it does."""
+        return self._batches.trouble
+
+    def _run(self, tiles: NDArray[np.uint8], apply: "Callable[[Tensor], Tensor]", width: int) -> F32:
         if tiles.ndim != 4 or tiles.shape[1] < SMALLEST_PX or tiles.shape[3] != 3:
             raise ValueError(f"Tiles must be (n, h, w, 3) with h = w >= {SMALLEST_PX}, got {tiles.shape}.")
-        step = max(1, PIXELS_PER_BATCH // (tiles.shape[1] * tiles.shape[2]))
-        parts = []
-        with torch.inference_mode():
-            for start in range(0, len(tiles), step):
-                batch = torch.from_numpy(np.ascontiguousarray(tiles[start : start + step])).to(self._device)
-                unit = (batch.permute(0, 3, 1, 2).float() / 255).to(self._dtype)
-                parts.append(apply(unit.contiguous(memory_format=torch.channels_last)).cpu().numpy())
-        return parts
+        if not len(tiles):
+            return np.zeros((0, width), np.float32)
+        return self._batches.run(tiles, lambda some: apply(self._unit(some)))
+
+    def _unit(self, tiles: NDArray[np.uint8]) -> "Tensor":
+        """(n, h, w, 3) uint8 -> (n, 3, h, w) in [0, 1], channels last, where the network is."""
+        from models.networks.compute import to_device
+
+        # A permuted view of (n, h, w, 3) is channels last already.
+        return (to_device(tiles, self._batches.device).permute(0, 3, 1, 2).float() / 255).to(self._dtype)
+
+    def _to_cpu(self) -> None:
+        import torch
+
+        from models.networks.compute import native_bf16
+
+        cpu = torch.device("cpu")
+        self._dtype = torch.bfloat16 if native_bf16(cpu) else torch.float32
+        self._net.to(cpu, self._dtype)
+        self._projection.to(cpu)

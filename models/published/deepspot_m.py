@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.card import Card, ModelUnavailable
 from models.protocols import F32, TilePlan
-from models.published.vit_encoder import in_batches
+from models.published.vit_encoder import CPU_TILES, in_batches
 
 if TYPE_CHECKING:
     from models.networks.deepspot_m import DeepSpotMNet
@@ -49,11 +49,12 @@ class DeepSpotMTiles:
     )
 
     def __init__(self, net: "DeepSpotMNet", device: str = "cpu") -> None:
-        from models.networks.compute import torch_device
+        from models.networks.compute import Batches, torch_device
         from models.networks.pixels import HALF, Pixels
 
-        self._device = torch_device(device)
-        self._net = net.float().to(self._device).eval()
+        where = torch_device(device)
+        self._net = net.float().to(where).eval()
+        self._batches = Batches(where, lambda _side: CPU_TILES, self._net.cpu)
         self._pixels = Pixels(TILE_PX, HALF, "bicubic")
 
     @classmethod
@@ -66,7 +67,7 @@ class DeepSpotMTiles:
     def encode_image(self, tiles: NDArray[np.uint8]) -> F32:
         """(n, h, w, 3) uint8 RGB at 0.5 um/px, h = w -> (n, genes) relative log1p CP10K."""
         genes = len(self._net.decoder.bio)
-        return in_batches(tiles, self._device.type, lambda part: self._net(self._pixels(part, self._device)), genes)
+        return in_batches(tiles, self._batches, lambda some: self._net(self._pixels(some, self._batches.device)), genes)
 
 
 class DeepSpotM:

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from models.card import Card
 from models.protocols import F32, TilePlan
-from models.published.vit_encoder import in_batches
+from models.published.vit_encoder import CPU_TILES, in_batches
 from models.wordings import TEMPLATES, encode_ensemble, unit
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
     from models.networks.pixels import Pixels
@@ -27,10 +28,11 @@ class TwoTowers:
     plan = PLAN
 
     def __init__(self, net: "nn.Module", pixels: "Pixels", logit_scale: float, device: str) -> None:
-        from models.networks.compute import torch_device
+        from models.networks.compute import Batches, torch_device
 
-        self._device = torch_device(device)
-        self._net = net.float().to(self._device).eval()
+        where = torch_device(device)
+        self._net = net.float().to(where).eval()
+        self._batches = Batches(where, lambda _side: CPU_TILES, self._net.cpu)
         self._pixels = pixels
         self.encoder = self.card.name
         self.logit_scale = logit_scale
@@ -45,9 +47,17 @@ class TwoTowers:
 
     def encode_image(self, tiles: NDArray[np.uint8]) -> F32:
         """(n, h, w, 3) uint8 RGB, h = w -> (n, dim) float32, projected, not of unit norm."""
-        return in_batches(
-            tiles, self._device.type, lambda part: self.image_features(self._pixels(part, self._device)), self.card.dim
-        )
+        return in_batches(tiles, self._batches, self._encode, self.card.dim)
+
+    @property
+    def _device(self) -> "torch.device":
+        return self._batches.device
+
+    def _encode(self, tiles: NDArray[np.uint8]) -> "Tensor":
+        from models.networks.compute import mixed_precision
+
+        with mixed_precision(self._device):
+            return self.image_features(self._pixels(tiles, self._device))
 
     def project_image(self, embeddings: F32) -> F32:
         """(n, dim) of `encode_image` -> rows of unit norm."""

@@ -1,7 +1,6 @@
 """What the published image encoders share: a vision transformer, its pixels, its pooling."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,10 +13,11 @@ from models.protocols import F32
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from models.networks.compute import Batches
     from models.networks.pixels import Pixels
     from models.networks.vit import VisionTransformer, VitSpec
 
-BATCH = {"cpu": 8, "cuda": 64}
+CPU_TILES = 8  # that a CPU encodes at once: whatever their side, they are brought to the network's
 WEIGHTS = "model.safetensors|pytorch_model.bin"
 PILLOW_FILTERS = {2: "bilinear", 3: "bicubic"}  # as processors of transformers number them
 TIMM_ARGUMENTS = {
@@ -34,14 +34,16 @@ class VitEncoder:
     """Tiles to vectors. A subclass names its card, sizes, pixels and what is read from the tokens."""
 
     card: ClassVar[Card]
-    half: ClassVar[bool] = False  # float16 autocast on a GPU, where the model's card says so; a CPU runs float32
+    half: ClassVar[bool] = False  # float16 instead of bfloat16 on a GPU, where the model's card says so
 
     def __init__(self, net: "VisionTransformer", device: str = "cpu", pixels: "Pixels | None" = None) -> None:
-        from models.networks.compute import torch_device
+        from models.networks.compute import Batches, compiled, torch_device
 
-        self._device = torch_device(device)
-        self._net = net.float().to(self._device).eval()
+        where = torch_device(device)
+        self._net = compiled(net.float().to(where).eval())
+        self._prefix = net.spec.prefix
         self._pixels = pixels or self.pixels()
+        self._batches = Batches(where, lambda _side: CPU_TILES, self._net.cpu)
 
     @staticmethod
     def spec() -> "VitSpec":
@@ -70,25 +72,31 @@ class VitEncoder:
 
     def encode_image(self, tiles: NDArray[np.uint8]) -> F32:
         """(n, h, w, 3) uint8 RGB, h = w -> (n, dim) float32."""
-        return in_batches(tiles, self._device.type, self._encode, self.card.dim)
+        return in_batches(tiles, self._batches, self._encode, self.card.dim)
+
+    def tiles_at_once(self, side: int) -> int:
+        """Tiles of `side` px that make a batch on this device."""
+        return self._batches.at_once(side)
+
+    @property
+    def trouble(self) -> str:
+        """Why it does not run where it was told to, in words; "" where it does."""
+        return self._batches.trouble
 
     def _encode(self, tiles: NDArray[np.uint8]) -> "Tensor":
-        import torch
+        from models.networks.compute import mixed_precision
 
-        half = torch.autocast("cuda", torch.float16) if self.half and self._device.type == "cuda" else nullcontext()
-        with half:
-            tokens = self._net(self._pixels(tiles, self._device))
-        return self.pool(tokens.float(), self._net.spec.prefix)
+        device = self._batches.device
+        with mixed_precision(device, self.half):
+            tokens = self._net(self._pixels(tiles, device))
+        return self.pool(tokens.float(), self._prefix)
 
 
-def in_batches(tiles: NDArray[np.uint8], device: str, encode: "Callable[[NDArray[np.uint8]], Tensor]", dim: int) -> F32:
-    """Tiles through `encode` a batch at a time; no tiles give (0, dim)."""
-    import torch
-
-    step = BATCH.get(device, 8)
-    with torch.inference_mode():
-        parts = [encode(tiles[start : start + step]).float().cpu().numpy() for start in range(0, len(tiles), step)]
-    return np.concatenate(parts) if parts else np.zeros((0, dim), np.float32)
+def in_batches(
+    tiles: NDArray[np.uint8], batches: "Batches", encode: "Callable[[NDArray[np.uint8]], Tensor]", dim: int
+) -> F32:
+    """Tiles through `encode` in batches that fit; no tiles give (0, dim)."""
+    return batches.run(tiles, encode) if len(tiles) else np.zeros((0, dim), np.float32)
 
 
 def timm_spec(spec: "VitSpec", folder: Path) -> "VitSpec":
