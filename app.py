@@ -14,10 +14,11 @@ from commands.measuring import genes, score, search
 from commands.models import doctor, models
 from commands.page import serve
 from commands.preparing import prepare
+from commands.replay import replay
 from commands.training import train
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for command in (serve, prepare, ask, score, genes, search, export, call, mcp, train, doctor):
+for command in (serve, prepare, ask, score, genes, search, export, call, mcp, replay, train, doctor):
     app.command()(command)
 app.add_typer(benchmark, name="benchmark")
 app.add_typer(models, name="models")

@@ -1,6 +1,7 @@
 """The door to MCP: the same tools for any client, over stdio or streamable HTTP, pictures and files as resources."""
 
 import base64
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
@@ -11,15 +12,19 @@ from anyio.from_thread import run as run_in_loop
 from mcp import types
 from mcp.server import Server, ServerRequestContext
 from mcp.server.stdio import stdio_server
+from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from agent.events import Artifact, Progress
 from agent.mcp_resources import content, figure_jpeg, picture_jpeg, resources
-from agent.session import Session
+from agent.replay import WRITING
+from agent.session import Call, Session
 from agent.toolbox import TOOLS
 from agent.toolbox.running import run_tool
+from agent.web_guard import TokenGuard
 from tools.errors import ToolError
+from tools.network import is_loopback
 
 NAME = "spotwhisperer"
 SESSION_HEADERS = ("mcp-session-id", "x-spotwhisperer-session")
@@ -99,9 +104,22 @@ def build(make_session: Callable[[], Session]) -> Server[Any]:
     )
 
 
-def http_app(make_session: Callable[[], Session], host: str = "127.0.0.1") -> Starlette:
-    """An ASGI app that speaks streamable HTTP at /mcp."""
-    return build(make_session).streamable_http_app(host=host)
+def http_app(
+    make_session: Callable[[], Session], host: str = "127.0.0.1", token: str | None = None, names: tuple[str, ...] = ()
+) -> ASGIApp:
+    """An ASGI app that speaks streamable HTTP at /mcp, to clients that send `token`.
+
+    `names` are those of this server beside localhost. Raises ToolError for an address that others reach and no token.
+    """
+    if token is None and not is_loopback(host):
+        raise ToolError(
+            f"MCP at {host} can be reached by others, so it needs a token: set SPOTWHISPERER_MCP_TOKEN to a long "
+            "random text, which clients send as 'Authorization: Bearer ...'; or leave the host at 127.0.0.1."
+        )
+    checked_by_us = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    app = build(make_session).streamable_http_app(host=host, transport_security=checked_by_us)
+    app.add_middleware(TokenGuard, token=token, names=names)
+    return app
 
 
 async def serve_stdio(make_session: Callable[[], Session]) -> None:
@@ -114,14 +132,25 @@ async def serve_stdio(make_session: Callable[[], Session]) -> None:
 def _declared(tool: Any) -> types.Tool:
     schema = tool.tool_call_schema.model_json_schema()
     schema.pop("description", None)
-    return types.Tool(name=tool.name, description=tool.description, input_schema=schema)
+    writes = tool.name in WRITING
+    hints = types.ToolAnnotations(
+        read_only_hint=not writes, destructive_hint=tool.name == "tile_slide", open_world_hint=False
+    )
+    return types.Tool(name=tool.name, description=tool.description, input_schema=schema, annotations=hints)
 
 
 def _call(session: Session, name: str, args: dict[str, Any], report: Callable[[Any], None]) -> types.CallToolResult:
+    trail = session.trail
+    begun, start, failed = trail.begin(session) if trail else {}, time.monotonic(), False
     try:
         words, artifacts = run_tool(session, name, args, report)
     except ToolError as error:
-        return types.CallToolResult(content=[types.TextContent(type="text", text=str(error))], is_error=True)
+        words, artifacts, failed = str(error), [], True
+    if trail:
+        call = Call(name, args, words, artifacts, failed, 1000 * (time.monotonic() - start))
+        trail.write(begun, session, {"question": "", "answer": ""}, (call,))
+    if failed:
+        return types.CallToolResult(content=[types.TextContent(type="text", text=words)], is_error=True)
     parts: list[types.ContentBlock] = [types.TextContent(type="text", text=words)]
     parts += [
         types.ImageContent(type="image", data=base64.b64encode(jpeg).decode("ascii"), mime_type="image/jpeg")

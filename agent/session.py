@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import RLock
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from tools.prepare import PrepareOptions, Runtime
 from tools.prepared import PreparedSlide
 from tools.regions import Region
 from tools.workspace import Workspace
+
+if TYPE_CHECKING:
+    from agent.answer_trail import Trail
 
 LayerKind = Literal["score", "gene", "category"]
 MOST_LAYERS, MOST_PICTURES, MOST_REGIONS, MOST_TURNS = 60, 60, 500, 100  # of one conversation; the oldest go
@@ -100,6 +103,7 @@ class Session:
     slide_folders: tuple[Path, ...] = field(default_factory=lambda: (Path.cwd(),))
     picture_count: int = 0
     held_back: dict[str, str] = field(default_factory=dict)  # tool -> the question in which it was not allowed to run
+    trail: "Trail | None" = None  # where the calls of a client without a conversation are noted
     written: list[str] = field(default_factory=list)  # names of the files that this conversation exported
 
     @classmethod

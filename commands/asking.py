@@ -14,6 +14,7 @@ from commands.shared import (
     WorkspaceOption,
     open_or_prepare,
     settings_from,
+    trail_of,
     workspace_of,
 )
 from terminal import errors_as_sentences, print_json, progress_bars, say
@@ -40,7 +41,9 @@ def ask(
 
         chat_models.build(settings)  # a wrong name is refused before a slide is prepared
         prepared = open_or_prepare(settings, slide, mpp)
-        conversation = Conversation(Session(workspace_of(settings), slide=prepared), settings)
+        conversation = Conversation(
+            Session(workspace_of(settings), slide=prepared), settings, trail=trail_of(settings, "command line")
+        )
         turns = [_turn(conversation, text, as_json) for text in questions]
     if as_json:
         print_json(turns if script else turns[0])

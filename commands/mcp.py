@@ -8,11 +8,13 @@ import typer
 from commands.shared import (
     DeviceOption,
     JsonOption,
+    LogOption,
     MppOption,
     WorkspaceOption,
     open_or_prepare,
     runtime_of,
     settings_from,
+    trail_of,
     workspace_of,
 )
 from settings import Settings
@@ -23,13 +25,14 @@ from tools.errors import ToolError
 def mcp(
     slide: Annotated[str | None, typer.Option(help="Slide that is open from the start.")] = None,
     http: Annotated[bool, typer.Option("--http", help="Streamable HTTP at /mcp; default: stdio.")] = False,
-    host: Annotated[str, typer.Option()] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Another than 127.0.0.1 needs SPOTWHISPERER_MCP_TOKEN.")] = "127.0.0.1",
     port: Annotated[int, typer.Option()] = 7861,
+    log: LogOption = None,
     device: DeviceOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Serve the agent's tools to any MCP client, over stdio or streamable HTTP."""
-    settings = settings_from(workspace=workspace, device=device)
+    settings = settings_from(workspace=workspace, device=device, log=log)
     with errors_as_sentences():
         import anyio
 
@@ -39,13 +42,19 @@ def mcp(
             open_or_prepare(settings, slide, None)
 
         def begin() -> Any:
-            return _session(settings, slide)
+            session = _session(settings, slide)
+            session.trail = trail_of(settings, "MCP")
+            if http:  # whoever connects is not the one who began this server in some folder
+                session.slide_folders = settings.slide_folders
+            return session
 
         if http:
             import uvicorn
 
+            token = settings.mcp_token.get_secret_value() if settings.mcp_token else None
+            served = mcp_server.http_app(begin, host, token, settings.allowed_hosts)
             say(f"MCP at http://{host}:{port}/mcp (stop it with Ctrl+C)")
-            uvicorn.run(mcp_server.http_app(begin, host), host=host, port=port, log_level="warning")
+            uvicorn.run(served, host=host, port=port, log_level="warning", log_config=None)
         else:
             anyio.run(mcp_server.serve_stdio, begin)
 

@@ -4,12 +4,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from settings import Settings, apply_environment
 from terminal import progress_bars, say
+from tools.logs import set_up
+from tools.network import forbid_network
+from tools.redact import keep_secret
 
 if TYPE_CHECKING:
     from tools.prepared import PreparedSlide
@@ -20,13 +23,27 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 SlideArgument = Annotated[str, typer.Argument(help="Name in the workspace, path of a slide, or 'demo'.")]
 MppOption = Annotated[float | None, typer.Option(help="Microns per pixel, where the slide does not store them.")]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")]
+LogOption = Annotated[Literal["text", "json"] | None, typer.Option(help="text, or json: one event a line on stderr.")]
 ChatOption = Annotated[str | None, typer.Option(help="offline, or openai/<model> with OPENAI_API_KEY.")]
 
 
 def settings_from(*, hub: bool = False, **flags: Any) -> Settings:
     """Settings with the flags that were given; None means not given. `hub`: this command may download weights."""
     apply_environment(hub=hub)
-    return Settings(**{name: value for name, value in flags.items() if value is not None})
+    settings = Settings(**{name: value for name, value in flags.items() if value is not None})
+    set_up(settings.log)
+    for secret in (settings.openai_api_key, settings.auth, settings.mcp_token):
+        keep_secret(secret.get_secret_value() if secret else None)
+    if settings.offline and not hub:
+        forbid_network(settings.offline_hosts)
+    return settings
+
+
+def trail_of(settings: Settings, by: str) -> Any:
+    """Where answers are noted; None where the settings say not to."""
+    from agent.answer_trail import Trail
+
+    return Trail(settings.workspace.resolve(), settings.audit_mb, by, settings.chat_model) if settings.audit else None
 
 
 def workspace_of(settings: Settings) -> "Workspace":

@@ -44,9 +44,21 @@ class Words(logging.Formatter):
         return redacted(f"{record.levelname.lower()}: {super().format(record)}")
 
 
+class _Stderr(logging.StreamHandler[Any]):
+    """Writes to whatever stderr is at the time."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:
+        """Stderr."""
+        return sys.stderr
+
+
 def set_up(kind: Literal["text", "json"]) -> None:
     """Send logs to stderr: every event as JSON, or warnings alone for people."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.setFormatter(JsonLines() if kind == "json" else Words())
     root = logging.getLogger()
     for old in [known for known in root.handlers if isinstance(known.formatter, JsonLines | Words)]:
