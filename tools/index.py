@@ -1,7 +1,11 @@
 """The door to Chroma: nearest spots in joint space, across all slides of a workspace. Rebuilt from h5ads at will."""
 
+import logging
+import shutil
+import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +15,12 @@ import anndata
 import numpy as np
 
 from models.protocols import F32
+from tools.errors import SlideError
+from tools.files import read_json, write_json, writing
 
+log = logging.getLogger(__name__)
 _OPENING = threading.Lock()  # Chroma's clients must not be made by two threads at once
+SIZES = "sizes.json"  # of the graphs' files as they were last written
 HNSW = {"hnsw": {"space": "cosine", "ef_search": 1000, "max_neighbors": 32}}
 
 
@@ -27,18 +35,58 @@ class Hit:
     score: float
 
 
+class IndexDamaged(Exception):  # noqa: N818 - a state of the files
+    """The index cannot be read; it is to be discarded and built again."""
+
+
+@contextmanager
+def _reading(place: Path | str) -> Iterator[None]:
+    """Turn what Chroma says of broken files into IndexDamaged, and of a full or read-only disk into SlideError."""
+    import httpx
+    from chromadb.errors import ChromaError
+
+    try:
+        with writing(Path(place)):
+            yield
+    except (ChromaError, sqlite3.DatabaseError) as error:
+        words = str(error)
+        if "full" in words or "No space left" in words:
+            raise SlideError(f"The index in {place} cannot be written: the disk is full; free some space.") from error
+        if "readonly" in words or "unable to open database file" in words:
+            raise SlideError(f"The index in {place} cannot be written: it lies on a read-only disk.") from error
+        raise IndexDamaged(words) from error
+    except (httpx.HTTPError, ValueError) as error:
+        if isinstance(place, Path):
+            raise
+        raise SlideError(f"The Chroma server at {place} does not answer as one ({error}).") from error
+
+
+def discard(folder: Path) -> None:
+    """Remove the index of a workspace; searching builds it again."""
+    from chromadb.api.shared_system_client import SharedSystemClient
+
+    with _OPENING, writing(folder):
+        SharedSystemClient.clear_system_cache()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class SpotIndex:
     """Spots of every slide that was embedded with one joint model."""
 
     def __init__(self, folder: Path, joint: str, url: str | None = None) -> None:
-        """Open the index in `folder`, or on the Chroma server at `url` (http://host:port)."""
+        """Open the index in `folder`, or on the Chroma server at `url` (http://host:port).
+
+        Raises IndexDamaged where its files are broken or cut.
+        """
         import chromadb  # 0.9 s; only those who search pay for it
         from chromadb.config import Settings
 
         quiet = Settings(anonymized_telemetry=False)
         self._client: Any
-        with _OPENING:
+        self._folder, self._place = (folder if url is None else None), url or folder
+        with _OPENING, _reading(self._place):
             if url is None:
+                _refuse_cut(folder)
                 folder.mkdir(parents=True, exist_ok=True)
                 self._client = chromadb.PersistentClient(str(folder), settings=quiet)
             else:
@@ -52,53 +100,92 @@ class SpotIndex:
 
     @classmethod
     def build(cls, folder: Path, joint: str, slides: dict[str, anndata.AnnData], url: str | None = None) -> "SpotIndex":
-        """Open the index and (re)write these slides, by name."""
-        index = cls(folder, joint, url)
+        """Open the index and (re)write these slides, by name; a damaged one is begun anew."""
+        try:
+            return cls(folder, joint, url)._with(slides)
+        except IndexDamaged as error:
+            if url is not None:
+                raise SlideError(f"The Chroma server at {url} fails: {error}.") from error
+            log.warning("The index in %s is damaged (%s); it is built again.", folder, error)
+            discard(folder)
+            return cls(folder, joint)._with(slides)
+
+    def _with(self, slides: dict[str, anndata.AnnData]) -> "SpotIndex":
         for name, data in slides.items():
-            index.replace_slide(name, data)
-        return index
+            self.replace_slide(name, data)
+        return self
 
     def slides(self) -> set[str]:
-        """Names of the slides that have spots here."""
-        names: set[str] = set()
-        while True:
-            rest = {"slide": {"$nin": sorted(names)}} if names else None
-            found = self._spots.get(where=rest, limit=1, include=["metadatas"])["metadatas"]
-            if not found:
-                return names
-            names.add(str(found[0]["slide"]))
+        """Names of the slides all of whose spots are here."""
+        with _reading(self._place):
+            found = self._spots.get(where={"last": True}, include=["metadatas"])["metadatas"]
+        return {str(entry["slide"]) for entry in found}
+
+    def count(self, name: str) -> int:
+        """How many spots of a slide are here."""
+        with _reading(self._place):
+            return len(self._spots.get(where={"slide": name}, include=[])["ids"])
 
     def replace_slide(self, name: str, data: anndata.AnnData) -> None:
-        """Write the spots of a slide (`obsm` X_joint and spatial), in place of those it had."""
-        self._spots.delete(where={"slide": name})
+        """Write the spots of a slide (`obsm` X_joint and spatial), in place of those it had.
+
+        The last spot is marked, so that a slide whose writing was killed does not count as being here.
+        """
         vectors = np.asarray(data.obsm["X_joint"], np.float32)
         l0_xy = np.asarray(data.obsm["spatial"], np.float64)
         spots = [str(spot) for spot in data.obs_names]
-        step = int(self._client.get_max_batch_size())
-        for start in range(0, len(spots), step):
-            stop = min(start + step, len(spots))
-            self._spots.upsert(
-                ids=[f"{name}:{spot}" for spot in spots[start:stop]],
-                embeddings=vectors[start:stop],
-                metadatas=[
-                    {"slide": name, "spot": spots[i], "x": float(l0_xy[i, 0]), "y": float(l0_xy[i, 1])}
-                    for i in range(start, stop)
-                ],
+        with _reading(self._place):
+            self._spots.delete(where={"slide": name})
+            step = int(self._client.get_max_batch_size())
+            for start in range(0, len(spots), step):
+                rows = range(start, min(start + step, len(spots)))
+                places = [
+                    {"slide": name, "spot": spots[i], "x": float(l0_xy[i, 0]), "y": float(l0_xy[i, 1])} for i in rows
+                ]
+                if rows[-1] == len(spots) - 1:
+                    places[-1]["last"] = True
+                ids = [f"{name}:{spots[i]}" for i in rows]
+                self._spots.upsert(ids=ids, embeddings=vectors[start : rows[-1] + 1], metadatas=places)
+        if self._folder is not None:
+            write_json(
+                self._folder / SIZES,
+                {str(path.relative_to(self._folder)): path.stat().st_size for path in _graph(self._folder)},
             )
+
+    def probe(self) -> None:
+        """Ask for anything at all; raises IndexDamaged where the graph cannot be read."""
+        with _reading(self._place):
+            found = self._spots.get(limit=1, include=["embeddings"])["embeddings"]
+        if len(found):
+            self.search(np.asarray(found[0], np.float32), 1)
 
     def search(self, vector: F32, top_k: int, slides: Sequence[str] | None = None) -> list[Hit]:
         """The `top_k` spots nearest to a unit-norm vector (d,), best first; `slides` limits where."""
-        count = self._spots.count()
-        if not count:
-            return []
         where = {"slide": {"$in": list(slides)}} if slides else None
-        found = self._spots.query(
-            query_embeddings=[np.asarray(vector, np.float32)],
-            n_results=min(top_k, count),
-            where=where,
-            include=["metadatas", "distances"],
-        )
+        with _reading(self._place):
+            count = self._spots.count()
+            if not count:
+                return []
+            found = self._spots.query(
+                query_embeddings=[np.asarray(vector, np.float32)],
+                n_results=min(top_k, count),
+                where=where,
+                include=["metadatas", "distances"],
+            )
         return [
             Hit(str(meta["slide"]), str(meta["spot"]), float(meta["x"]), float(meta["y"]), 1.0 - float(distance))
             for meta, distance in zip(found["metadatas"][0], found["distances"][0], strict=True)
         ]
+
+
+def _graph(folder: Path) -> list[Path]:
+    """Files of the nearest-neighbour graphs, which Chroma reads without a check of its own."""
+    return sorted(folder.glob("*/*.bin")) + sorted(folder.glob("*/*.pickle"))
+
+
+def _refuse_cut(folder: Path) -> None:
+    """Raise IndexDamaged where a file is gone or shorter than it was: Chroma would answer wrongly, or crash."""
+    for name, size in read_json(folder / SIZES).items():
+        path = folder / name
+        if not path.is_file() or (path.suffix == ".bin" and path.stat().st_size < size):
+            raise IndexDamaged(f"{name} is missing or cut off")

@@ -1,22 +1,46 @@
 """Search across all prepared slides of a workspace."""
 
+import logging
+import threading
+
 import anndata
 
 from models.registry import load, model_set
 from tools.errors import SlideError
-from tools.index import Hit, SpotIndex
+from tools.index import Hit, IndexDamaged, SpotIndex, discard
 from tools.prepare import Runtime
 from tools.workspace import Workspace
 
+log = logging.getLogger(__name__)
+_MENDING = threading.Lock()
+
 
 def open_index(workspace: Workspace, models: str, runtime: Runtime) -> SpotIndex:
-    """The index of the slides prepared with this model set; slides that it lacks are added from their h5ad."""
-    index = SpotIndex(workspace.root / "chroma", model_set(models).joint, runtime.chroma_url)
-    ready = searchable(workspace, models)
-    if not ready:
+    """The index of the slides prepared with this model set; slides that it lacks are added from their h5ad.
+
+    A damaged index is built again from the prepared slides, and the log says so.
+    """
+    if not searchable(workspace, models):
         raise SlideError("No slide of the workspace is prepared yet, so there is nothing to search.")
-    for name in sorted(set(ready) - index.slides()):
+    try:
+        return _filled(workspace, models, runtime)
+    except IndexDamaged as first:
+        if runtime.chroma_url is not None:
+            raise SlideError(f"The Chroma server at {runtime.chroma_url} fails: {first}.") from first
+    with _MENDING:  # whoever comes second finds it mended
+        try:
+            return _filled(workspace, models, runtime)
+        except IndexDamaged as error:
+            log.warning("The search index is damaged (%s); it is built again from the prepared slides.", error)
+            discard(workspace.root / "chroma")
+            return _filled(workspace, models, runtime)
+
+
+def _filled(workspace: Workspace, models: str, runtime: Runtime) -> SpotIndex:
+    index = SpotIndex(workspace.root / "chroma", model_set(models).joint, runtime.chroma_url)
+    for name in sorted(set(searchable(workspace, models)) - index.slides()):
         index.replace_slide(name, anndata.read_h5ad(workspace.folder(name) / "spots.h5ad"))
+    index.probe()
     return index
 
 
