@@ -75,19 +75,25 @@ class Settings(BaseSettings):
         return tuple(Path(part) for part in given.split(os.pathsep) if part) if isinstance(given, str) else given
 
 
+QUIET = {  # what libraries would send home, or say
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "ANONYMIZED_TELEMETRY": "False",
+    "LANGSMITH_TRACING": "false",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TQDM_MININTERVAL": "0.5",
+}
+
+
 def apply_environment(*, hub: bool = False) -> None:
     """Switch off what libraries would send home; called before any of them is imported.
 
     `hub` lets this process download weights, for the one command that the person asks to do so.
     """
-    for name, value in {
-        "HF_HUB_OFFLINE": "0" if hub else "1",
-        "TRANSFORMERS_OFFLINE": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "GRADIO_ANALYTICS_ENABLED": "False",
-        "ANONYMIZED_TELEMETRY": "False",
-        "LANGSMITH_TRACING": "false",
-        "TOKENIZERS_PARALLELISM": "false",
-        "TQDM_MININTERVAL": "0.5",
-    }.items():
+    for name, value in (QUIET | {"HF_HUB_OFFLINE": "0" if hub else "1"}).items():
         os.environ.setdefault(name, value)

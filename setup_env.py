@@ -1,7 +1,7 @@
 """Make this checkout ready to run: virtual environment, packages, the page's front-end library, the demo slide.
 
 Standard library only, because nothing else is installed yet. Steps that are done are skipped, so that a second call
-takes a moment. `python3 setup_env.py [--test]`, called by `make`.
+takes a moment. `python3 setup_env.py [--test] [--train] [--cohort]`, called by `make`.
 """
 
 import argparse
@@ -36,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--test", action="store_true", help="also what the tests need")
     parser.add_argument("--train", action="store_true", help="also what training the built-in models needs")
+    parser.add_argument("--cohort", action="store_true", help="also Ray, for cohorts on a cluster")
     extras = [name for name, wanted in vars(parser.parse_args()).items() if wanted]
     if not (3, 11) <= sys.version_info[:2] <= (3, 12):
         sys.exit(f"SpotWhisperer needs Python 3.11 or 3.12; this is {sys.version.split()[0]}.")
@@ -46,6 +47,8 @@ def main() -> None:
         step(what, done.exists(), partial(install, extra, done))
     step("OpenSeadragon, the slide view's library", (VENDOR / "openseadragon.min.js").exists(), fetch_openseadragon)
     if "test" in extras:
+        ray = succeeds(PYTHON, "-c", "import importlib.util, sys; sys.exit(not importlib.util.find_spec('ray'))")
+        step("Ray, for the tests of cohorts", ray, fetch_ray)
         step("axe-core, the accessibility check of the tests", AXE_FILE.exists(), fetch_axe)
         may_install = os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get") is not None
         found = any(shutil.which(name) for name in CHROMES)
@@ -144,6 +147,12 @@ def fetch_axe() -> None:
         package = npm_pack(AXE, Path(folder))
         AXE_FILE.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(package / "axe.min.js", AXE_FILE)
+
+
+def fetch_ray() -> None:
+    """Ray; without it the tests of cohorts on a cluster skip, so that a failure here ends nothing."""
+    if not succeeds(UV, "pip", "install", "--python", PYTHON, "-r", "pyproject.toml", "--extra", "cohort"):
+        print("[setup] Ray could not be installed: the tests of cohorts on a cluster will skip", file=sys.stderr)
 
 
 def fetch_chromium() -> None:

@@ -35,6 +35,32 @@ def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
+def slides_bar(total: int) -> Iterator[Callable[[int, float | None, str], None]]:
+    """Lines on stderr about the slides of a cohort, on a terminal over a bar with an estimate of the time left.
+
+    What is yielded takes how many are finished, the seconds left (None where they cannot be told), and a line or "".
+    """
+    shape = "{desc} {n_fmt}/{total_fmt} |{bar:20}| {elapsed} gone, {postfix}"
+    with tqdm(total=total, desc="slides", file=sys.stderr, bar_format=shape, disable=not sys.stderr.isatty()) as bar:
+
+        def show(finished: int, left_s: float | None, line: str) -> None:
+            left = "time left not known yet" if left_s is None else f"{_duration(left_s)} left"
+            bar.n = finished
+            bar.set_postfix_str(left)
+            if line:
+                tqdm.write(f"[{finished}/{total}] {line}" + (f"; {left}" if finished < total else ""), file=sys.stderr)
+
+        yield show
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes >= 90:
+        return f"about {minutes // 60} h {minutes % 60} min"
+    return f"about {minutes} min" if minutes > 1 else "less than two minutes"
+
+
+@contextmanager
 def errors_as_sentences() -> Iterator[None]:
     """Turn what the person can mend into one sentence on stderr and exit code 2."""
     try:
