@@ -1,6 +1,7 @@
 """Expression from tile embeddings with a DeepSpot network."""
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -8,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import Card, ModelUnavailable
-from models.centring import centre
+from models.centring import minus, slide_means
 from models.checkpoint import need, read_config
-from models.protocols import F32, TilePlan
+from models.protocols import F32, Rows, TilePlan
 
 if TYPE_CHECKING:
     from models.networks.deepspot import DeepSpotNet
 
-ROWS_PER_BATCH = 4096
+ROWS_PER_BATCH = 2048
 
 
 class DeepSpotPredictor:
@@ -62,26 +63,37 @@ class DeepSpotPredictor:
             )
         return cls(load_into(DeepSpotNet(*sizes), folder), config, genes, device)
 
-    def predict_expression(self, embeddings: F32, neighbours: NDArray[np.int64]) -> F32:
+    def predict_expression(self, embeddings: Rows, neighbours: NDArray[np.int64]) -> F32:
         """(n, 1 + sub_grid**2, d) embeddings, (n, m) neighbour rows, -1 for none -> (n, g) log1p CP10K, >= 0.
 
         Pass a whole slide: where the checkpoint says so, the mean of the slide is taken from embeddings first.
         """
+        parts = list(self.expression_parts(embeddings, neighbours))
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.genes)), np.float32)
+
+    def expression_parts(self, embeddings: Rows, neighbours: NDArray[np.int64]) -> Iterator[F32]:
+        """The same, some rows at a time: only phi of every spot's own tile is held for the whole slide."""
         import torch
 
         expected = (self.plan.tiles_per_spot, self._net.phi_weight.shape[2])
-        if embeddings.ndim != 3 or embeddings.shape[1:] != expected:
+        if len(embeddings.shape) != 3 or embeddings.shape[1:] != expected:
             raise ValueError(f"Embeddings must be (n, {expected[0]}, {expected[1]}), got {embeddings.shape}.")
-        if not len(embeddings):
-            return np.zeros((0, len(self.genes)), np.float32)
-        if self._reference is not None:
-            embeddings = centre(embeddings, self._reference)
+        means = None if self._reference is None else slide_means(embeddings, self._reference)
+
+        def bags(start: int) -> "torch.Tensor":
+            part = np.asarray(embeddings[start : start + ROWS_PER_BATCH], np.float32)
+            return torch.from_numpy(np.array(part) if means is None else minus(part, means)).to(self._device)
+
+        starts = range(0, len(embeddings), ROWS_PER_BATCH)
         with torch.inference_mode():
-            rows = torch.from_numpy(np.ascontiguousarray(embeddings, np.float32)).to(self._device)
-            phi = torch.cat([self._net.phi(part) for part in torch.split(rows, ROWS_PER_BATCH)])
-            pooled = self._net.pool(phi, torch.from_numpy(np.ascontiguousarray(neighbours)).to(self._device))
-            parts = [self._net.rho(part).clamp(min=0).cpu().numpy() for part in torch.split(pooled, ROWS_PER_BATCH)]
-        return np.concatenate(parts)
+            own = [self._net.phi(bags(start)[:, :1])[:, 0] for start in starts]
+            spots = torch.cat(own) if own else None
+        for start in starts:
+            with torch.inference_mode():
+                rows = torch.from_numpy(np.ascontiguousarray(neighbours[start : start + ROWS_PER_BATCH]))
+                pooled = self._net.pool(self._net.phi(bags(start)), rows.to(self._device), spots)
+                found: F32 = self._net.rho(pooled).clamp(min=0).cpu().numpy()
+            yield found
 
 
 GeneTable = tuple[tuple[str, ...], tuple[str, ...], F32]

@@ -1,6 +1,6 @@
 """What the stages may ask of a model. Arrays in, arrays out; a model owns its preprocessing and its device."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, runtime_checkable
 
@@ -10,6 +10,19 @@ from numpy.typing import NDArray
 from models.card import Card
 
 F32 = NDArray[np.float32]
+
+
+class Rows(Protocol):
+    """An array (n, ...) that may lie on disk: parts of it are read by slices of its first axis. Arrays are Rows."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, ...)."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> F32: ...
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,20 @@ class ImageEncoder(Protocol):
 
 
 @runtime_checkable
+class Adaptive(Protocol):
+    """An encoder whose batches follow the memory of its device."""
+
+    @property
+    def trouble(self) -> str:
+        """Why it does not run where it was told to, in words; "" where it does."""
+        ...
+
+    def tiles_at_once(self, side: int) -> int:
+        """Tiles of `side` px that make a batch."""
+        ...
+
+
+@runtime_checkable
 class ExpressionPredictor(Protocol):
     """Tile embeddings to expression."""
 
@@ -70,14 +97,26 @@ class ExpressionPredictor(Protocol):
 
 
 @runtime_checkable
+class PredictsByParts(Protocol):
+    """A predictor that need not hold the expression of a whole slide."""
+
+    def expression_parts(self, embeddings: Rows, neighbours: NDArray[np.int64]) -> Iterator[F32]:
+        """What `predict_expression` returns for the same arguments, some consecutive rows at a time."""
+        ...
+
+
+@runtime_checkable
 class JointModel(Protocol):
     """Expression and text in one space."""
 
     card: ClassVar[Card]
     logit_scale: float  # factor on cosines before a softmax over labels
 
-    def embed_expression(self, x: F32, genes: Sequence[str]) -> F32:
-        """(n, g) log1p CP10K of one slide, with its gene symbols -> (n, card.dim), rows of unit norm."""
+    def embed_expression(self, x: Rows, genes: Sequence[str]) -> F32:
+        """(n, g) log1p CP10K of one slide, with its gene symbols -> (n, card.dim), rows of unit norm.
+
+        `x` may lie on disk: it is to be read by slices of rows, never whole.
+        """
         ...
 
     def encode_text(self, texts: Sequence[str]) -> F32:

@@ -25,16 +25,18 @@ class DeepSpotNet(nn.Module):
         shape = (len(self.phi_bias), *([1] * (x.ndim - 1)), -1)
         return torch.relu(members + self.phi_bias.view(shape)).median(dim=0).values
 
-    def pool(self, phi: Tensor, neighbours: Tensor) -> Tensor:
+    def pool(self, phi: Tensor, neighbours: Tensor, spots: Tensor | None = None) -> Tensor:
         """phi (n, k, hidden) of spots and sub-spots, rows of neighbours (n, m), -1 for none -> (n, 3 * hidden).
 
+        Neighbours are rows of `spots` (all, hidden), of these n themselves where it is not given.
         A spot without neighbours gets phi(0), as if its surroundings were an empty embedding.
         """
         spot, sub = phi[:, 0], phi[:, 1:].sum(dim=1)
         if neighbours.shape[1] == 0:
             return torch.cat([spot, sub, self._empty(len(phi))], dim=1)
         present = (neighbours >= 0)[..., None]
-        around = torch.where(present, spot[neighbours.clamp(min=0)], -torch.inf).amax(dim=1)
+        everyone = spot if spots is None else spots
+        around = torch.where(present, everyone[neighbours.clamp(min=0)], -torch.inf).amax(dim=1)
         around = torch.where(present.any(dim=1), around, self._empty(len(phi)))
         return torch.cat([spot, sub, around], dim=1)
 
