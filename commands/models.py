@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.shared import JsonOption, WorkspaceOption, settings_from
+from commands.shared import JsonOption, WorkspaceOption, runtime_of, settings_from, workspace_of
 from settings import Settings
-from terminal import errors_as_sentences, print_json, say
+from terminal import errors_as_sentences, print_json, progress_bars, say
 
 models = typer.Typer(invoke_without_command=True)
 
@@ -106,7 +106,10 @@ def fetch(
 
 def doctor(
     workspace: WorkspaceOption = None,
-    verify: Annotated[bool, typer.Option("--verify", help="Also load every model whose weights are here.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Also load every model that is here and read every file of the workspace.")
+    ] = False,
+    mend: Annotated[bool, typer.Option("--repair", help="Mend what --verify finds in the workspace.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say what this machine can run now, what is missing, and what brings it."""
@@ -116,8 +119,12 @@ def doctor(
     server = None
     if settings.chat_model != "offline":
         server = settings.openai_base_url or "https://api.openai.com/v1"
-    machine = Machine(settings.workspace, settings.demo_slide, settings.models_dir, settings.device, server)
-    checks = examine(machine, verify=verify)
+    machine = Machine(
+        settings.workspace, settings.demo_slide, settings.models_dir, settings.device, server, settings.chroma_url
+    )
+    if mend:
+        _repair(settings)
+    checks = examine(machine, verify=verify or mend)
     if as_json:
         print_json([asdict(check) for check in checks])
     else:
@@ -128,3 +135,17 @@ def doctor(
                 typer.echo(f"    -> {check.cure}")
     if not all(check.ok for check in checks if check.needed):
         raise typer.Exit(2)
+
+
+def _repair(settings: Settings) -> None:
+    """Mend the workspace, and say on stderr what was done."""
+    with errors_as_sentences():
+        from tools.repair import repair
+        from tools.verify import verify_workspace
+
+        workspace = workspace_of(settings)
+        verdicts = verify_workspace(workspace, settings.models_dir, settings.chroma_url)
+        with progress_bars() as progress:
+            done = repair(workspace, verdicts, runtime_of(settings), progress)
+    for sentence in done:
+        say(sentence)

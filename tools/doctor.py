@@ -13,6 +13,8 @@ from pathlib import Path
 from models.card import ModelUnavailable
 from models.device import describe_device, has_gpu
 from models.registry import SETS, cards, load, model_class
+from tools.verify import verify_workspace
+from tools.workspace import Workspace
 
 GIB = 1 << 30
 SERVER_SECONDS = 3.0
@@ -39,12 +41,13 @@ class Machine:
     models_dir: Path | None = None
     device: str = "auto"
     chat_url: str | None = None
+    chroma_url: str | None = None
 
 
 def examine(machine: Machine, *, verify: bool = False) -> list[Check]:
     """Look at packages, device, model sets, other models, demo slide, front-end library, workspace, chat server.
 
-    `verify` loads every model whose weights are here, strictly.
+    `verify` loads every model whose weights are here, strictly, and reads every file of the workspace.
     """
     return [
         *_packages(),
@@ -57,6 +60,7 @@ def examine(machine: Machine, *, verify: bool = False) -> list[Check]:
         Check("demo slide", machine.demo.exists(), str(machine.demo), "make setup", needed=False),
         _front_end(),
         _workspace(machine.workspace),
+        *(_slides(machine) if verify else []),
         *_chat(machine.chat_url),
     ]
 
@@ -152,6 +156,22 @@ def _workspace(workspace: Path) -> Check:
     return Check(
         "workspace", writable and free > 1, found, "free some space, or choose another folder with --workspace"
     )
+
+
+def _slides(machine: Machine) -> list[Check]:
+    """Every slide of the workspace: whole, up to date, in agreement, and in the index."""
+    checks = []
+    for verdict in verify_workspace(Workspace(machine.workspace, machine.demo), machine.models_dir, machine.chroma_url):
+        cure = "python app.py doctor --repair"
+        if verdict.slide is None and verdict.name != "leftovers":
+            cure = "prepare the slide's file again; it gets a name of its own, and this folder may be removed"
+        elif verdict.slide is not None and not verdict.slide.is_file():
+            cure = f"bring {verdict.slide} back, or prepare the file from where it is now"
+        elif verdict.slide is not None:
+            cure = f"python app.py prepare {verdict.name}, or doctor --repair for all"
+        found = "; ".join(verdict.faults) or ("none" if verdict.name == "leftovers" else "whole")
+        checks.append(Check(f"verify {verdict.name}", not verdict.faults, found, cure))
+    return checks
 
 
 def _chat(url: str | None) -> list[Check]:

@@ -27,6 +27,7 @@ REFUSED = {
 }
 # HDF5, NumPy, safetensors and SQLite tell of a full disk in words, without an errno.
 FULL = re.compile(r"No space left|errno = 28|os error 28|\d+ requested and \d+ written|disk is full")
+LEFT = re.compile(r"\..+\.(\d+)(-[0-9a-f]+)?\.part(\.\w+)?")  # the name of a half-written file, with its process
 _OURS: set[str] = set()  # parts that this process is writing
 
 
@@ -67,7 +68,7 @@ def sweep(folder: Path) -> list[Path]:
     """Remove what killed runs left half-written below `folder`; what a living process writes stays."""
     swept = []
     for part in folder.rglob(".*.part*"):
-        found = re.fullmatch(r"\..+\.(\d+)(-[0-9a-f]+)?\.part(\.\w+)?", part.name)
+        found = LEFT.fullmatch(part.name)
         if found and part.is_file() and part.name not in _OURS and not _lives(int(found.group(1))):
             part.unlink(missing_ok=True)
             swept.append(part)

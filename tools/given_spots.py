@@ -7,13 +7,13 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import anndata
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from tools.errors import MppNeeded, SlideError
+from tools.h5ad import read_h5ad
 from tools.slide import Slide
 from tools.spots import Spots
 
@@ -139,10 +139,7 @@ def _read_space_ranger(folder: Path) -> Positions:
 
 
 def _read_h5ad(path: Path) -> Positions:
-    try:
-        data = anndata.read_h5ad(path, backed="r")
-    except (OSError, KeyError, anndata.io.IORegistryError) as error:
-        raise SlideError(f"{path.name} is not an h5ad that can be read ({error}).") from error
+    data = read_h5ad(path, backed=True)
     obs = data.obs
     if "spatial" in data.obsm:
         xy = np.asarray(data.obsm["spatial"], np.float64)[:, :2]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.registry import load, model_set
 from tools.errors import SlideError
+from tools.h5ad import read_h5ad
 from tools.joint import embed_expression
 from tools.prepared import PreparedSlide
 from tools.spots import Spots
@@ -17,12 +18,7 @@ from tools.workspace import PrepareOptions, SlideState
 
 def open_measured(path: Path, models: str, device: str = "auto", models_dir: Path | None = None) -> PreparedSlide:
     """Embed measured expression with the joint model of a set. Raises SlideError: unreadable, negative, scaled."""
-    if not path.is_file():
-        raise SlideError(f"There is no file {path}.")
-    try:
-        stored = anndata.read_h5ad(path)
-    except (OSError, KeyError, anndata.io.IORegistryError) as error:
-        raise SlideError(f"{path.name} is not an h5ad that can be read ({error}).") from error
+    stored = read_h5ad(path)
     joint = load(model_set(models).joint, device, models_dir)
     data = anndata.AnnData(X=log1p_cp10k(_dense(stored), path.name), obs=stored.obs[[]], var=stored.var)
     data.var_names_make_unique()

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import anndata
 import numpy as np
 from filelock import Timeout
 
@@ -24,6 +23,7 @@ from tools.checksums import damage, seal, sealed
 from tools.errors import SlideError
 from tools.files import read_json, sweep, write_json, writing
 from tools.given_spots import is_space_ranger, read_spots, space_ranger_image, with_mpp
+from tools.h5ad import read_h5ad
 from tools.image_text import shares_tiles
 from tools.index import SpotIndex
 from tools.prepared import PreparedSlide, load_prepared
@@ -266,7 +266,7 @@ class _Job:
 
     def _make_index(self, _recipe: str, progress: Progress) -> None:
         progress("index spots", 0, 1)
-        data = anndata.read_h5ad(self._output("joint"))
+        data = read_h5ad(self._output("joint"))
         chroma = self.workspace.root / "chroma"
         SpotIndex.build(chroma, self.models.joint, {self.state.name: data}, self.runtime.chroma_url)
         progress("index spots", 1, 1)

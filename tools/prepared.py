@@ -4,22 +4,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from zipfile import BadZipFile
 
 import anndata
 import numpy as np
 
 from models.protocols import F32, ImageTextModel, JointModel
 from models.registry import load, model_set
+from tools.checksums import damage
 from tools.embedded import Embedded, Fused
 from tools.errors import SlideError, ToolError
 from tools.files import read_json
+from tools.h5ad import read_h5ad
 from tools.image_text import kept_embedding
 from tools.score import Scorer
 from tools.slide import Slide, open_slide
 from tools.spots import Spots
 from tools.stages import load_spots
 from tools.workspace import SlideState, Workspace
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -131,5 +136,18 @@ def load_prepared(
 def _load(workspace: Workspace, name: str, _made_by: str, device: str, models_dir: Path | None) -> PreparedSlide:
     state, folder = workspace.get(name), workspace.folder(name)
     joint = partial(load, model_set(state.options.models).joint, device, models_dir)
-    spots, data = load_spots(folder / "spots.npz"), anndata.read_h5ad(folder / "spots.h5ad")
+    spots, data = _whole(name, folder, "spots.npz", load_spots), _whole(name, folder, "spots.h5ad", read_h5ad)
     return PreparedSlide(state, spots, data, joint, folder, device, models_dir)
+
+
+def _whole(name: str, folder: Path, file: str, read: Callable[[Path], T]) -> T:
+    """Read a file of a slide; raises SlideError with the cure where it is not what was written."""
+    wrong = damage(folder / file)
+    try:
+        if not wrong:
+            return read(folder / file)
+    except (SlideError, OSError, ValueError, KeyError, BadZipFile) as error:
+        wrong = f"cannot be read ({error})"
+    raise SlideError(
+        f"Slide '{name}' must be prepared again: its {file} {wrong}. `python app.py prepare {name}` mends it."
+    )

@@ -3,10 +3,9 @@
 import logging
 import threading
 
-import anndata
-
 from models.registry import load, model_set
 from tools.errors import SlideError
+from tools.h5ad import read_h5ad
 from tools.index import Hit, IndexDamaged, SpotIndex, discard
 from tools.prepare import Runtime
 from tools.workspace import Workspace
@@ -39,7 +38,7 @@ def open_index(workspace: Workspace, models: str, runtime: Runtime) -> SpotIndex
 def _filled(workspace: Workspace, models: str, runtime: Runtime) -> SpotIndex:
     index = SpotIndex(workspace.root / "chroma", model_set(models).joint, runtime.chroma_url)
     for name in sorted(set(searchable(workspace, models)) - index.slides()):
-        index.replace_slide(name, anndata.read_h5ad(workspace.folder(name) / "spots.h5ad"))
+        index.replace_slide(name, read_h5ad(workspace.folder(name) / "spots.h5ad"))
     index.probe()
     return index
 

@@ -13,6 +13,7 @@ from models.card import Card
 from models.protocols import F32, ExpressionPredictor, JointModel, TilePlan
 from tools.expression import predict_expression
 from tools.files import atomic
+from tools.h5ad import read_h5ad
 from tools.joint import embed_expression
 from tools.slide import Slide
 from tools.spots import Spots
@@ -101,7 +102,7 @@ def units(card: Card) -> str:
 
 def write_joint(path: Path, joint: JointModel, seen: Mapping[str, F32]) -> anndata.AnnData:
     """Add `obsm["X_joint"]` to spots.h5ad, and `obsm["X_<name>"]` of image-text models (n, d); return it."""
-    data = anndata.read_h5ad(path)
+    data = read_h5ad(path)
     embed_expression(data, joint)
     data.uns["provenance"]["models"]["joint"] = joint.card.name
     for name, rows in seen.items():

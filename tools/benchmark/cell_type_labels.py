@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from models.protocols import F32
 from tools.benchmark.counts import read_counts
 from tools.errors import ToolError
+from tools.h5ad import BROKEN
 from tools.measured import log1p_cp10k
 
 LEAST_GENES = 50
@@ -53,7 +54,7 @@ def read_reference(
     """
     try:
         stored = anndata.read_h5ad(path, backed="r")
-    except (OSError, KeyError, anndata.io.IORegistryError) as error:
+    except BROKEN as error:
         raise ToolError(f"{path.name} is not an h5ad that can be read ({error}).") from error
     if column not in stored.obs.columns:
         raise ToolError(f"{path.name} has no obs column '{column}'; it has {', '.join(map(str, stored.obs.columns))}.")

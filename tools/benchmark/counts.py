@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from tools.errors import ToolError
+from tools.h5ad import BROKEN
 from tools.measured import log1p_cp10k
 
 COUNT_LAYERS = ("counts", "raw_counts")
@@ -22,7 +23,7 @@ def read_counts(path: Path) -> anndata.AnnData:
         with warnings.catch_warnings():  # of gene names that occur twice; the first is taken below
             warnings.simplefilter("ignore", UserWarning)
             data = _read_10x(path) if path.suffix == ".h5" else anndata.read_h5ad(path)
-    except (OSError, KeyError, anndata.io.IORegistryError) as error:
+    except BROKEN as error:
         raise ToolError(f"{path.name} is neither an h5ad nor a 10x matrix that can be read ({error}).") from error
     stored: Any = next((data.layers[name] for name in COUNT_LAYERS if name in data.layers), data.X)
     counts = np.asarray(stored.toarray() if hasattr(stored, "toarray") else stored, np.float32)

@@ -15,6 +15,7 @@ from tools.annotations import read_outlines
 from tools.benchmark.config import Group, LabelSource
 from tools.benchmark.paths import need, unzipped
 from tools.errors import ToolError
+from tools.h5ad import BROKEN
 
 BARCODES = ("spot", "barcode", "id", "index")
 
@@ -109,7 +110,7 @@ def read_table(path: Path, barcode: str | None) -> pd.DataFrame:
 def _obs_column(path: Path, names: Sequence[str]) -> pd.Series:
     try:
         obs = anndata.read_h5ad(path, backed="r").obs
-    except (OSError, KeyError, anndata.io.IORegistryError) as error:
+    except BROKEN as error:
         raise ToolError(f"{path.name} is not an h5ad that can be read ({error}).") from error
     name = next((column for column in names if column in obs.columns), None)
     if name is None:
