@@ -88,6 +88,12 @@ class Archive:
         if self.knows(visitor, conversation):
             shutil.rmtree(self.folder(visitor, conversation))
 
+    def forget_before(self, then: float) -> None:
+        """Forget every conversation that was last changed before a time (seconds since 1970)."""
+        for path in self._root.glob("*/*/meta.json"):
+            if float(read_json(path).get("updated", then)) < then:
+                shutil.rmtree(path.parent, ignore_errors=True)
+
     def _of(self, visitor: str) -> Path:
         return self._root / hashlib.sha256(visitor.encode()).hexdigest()[:40]
 

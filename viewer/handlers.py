@@ -2,34 +2,44 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import gradio as gr
+from anyio import CancelScope, CapacityLimiter, to_thread
 
-from agent.events import AnswerDelta, Progress
+from agent.events import AnswerDelta, Event, Progress, ToolFinished, ToolStarted
 from tools.errors import ModelUnavailable, SlideError
 from tools.workspace import Workspace
 from viewer import fragments
+from viewer.inert import inert, readable
 from viewer.page import SHOW_ANSWER, Page
+from viewer.turns import Ticket, TooManyError, Turns
 from viewer.visit import Visit
-from viewer.visitor import visitor_of
+from viewer.visitor import asker, visitor_of
 from viewer.visits import Visits
 
 Update = dict[Any, Any]
+Step = tuple[Event | None, bool]
 
 EVERY_SECONDS = 0.12  # words and progress that follow each other faster are shown together
-CONCURRENT_TURNS = 8
+MOST_ASKED = 300  # questions of one conversation
+CLOSING = "The server is being stopped; ask again in a few minutes. What was said is kept."
+FULL = "So many questions wait already that yours was not taken; ask again in a few minutes."
+LONG = f"This conversation has {MOST_ASKED} questions; begin a new one, this one is kept."
+SLOW = ("infer_expression", "tile_slide")  # tools that take minutes
 NO_COOKIE = "This page keeps its place in a cookie, and your browser refuses it; allow it for this address."
 
 
 class Handlers:
     """The page's handlers, bound to its components and to the visits of this server."""
 
-    def __init__(self, page: Page, visits: Visits, workspace: Workspace) -> None:
+    def __init__(self, page: Page, visits: Visits, workspace: Workspace, turns: Turns) -> None:
         self.page = page
         self.visits = visits
         self.workspace = workspace
+        self.turns = turns
+        self._threads: CapacityLimiter | None = None  # of turns alone, so that they never use up those of the routes
 
     def connect(self, blocks: gr.Blocks) -> None:
         """Wire every event; call inside the `gr.Blocks`."""
@@ -39,7 +49,7 @@ class Handlers:
             "show_progress": "hidden",
             "api_visibility": "private",
         }
-        turn: dict[str, Any] = quiet | {"concurrency_limit": CONCURRENT_TURNS, "concurrency_id": "turn"}
+        turn: dict[str, Any] = quiet | {"concurrency_limit": None}  # `Turns` lets them in, and tells them their place
         blocks.load(self.arrive, **quiet)
         turns = [
             gr.on([page.box.submit, page.send.click], self.ask, [page.box, page.visit], **turn),
@@ -88,63 +98,118 @@ class Handlers:
     def stop(self, name: str, request: gr.Request) -> Update:
         """The person interrupted the turn."""
         visitor, visit = self._visit(name, request)
-        visit.stop()
+        if not visit.waiting:
+            visit.stop()
         self.visits.keep(visitor, visit)
         return self._show(visit) | self._idle(visit, over=True)
 
-    def ask_chip(self, name: str, event: gr.EventData, request: gr.Request) -> Iterator[Update]:
+    async def ask_chip(self, name: str, event: gr.EventData, request: gr.Request) -> AsyncIterator[Update]:
         """A suggestion, or a button of the slide's side, asks something."""
-        yield from self.ask(str(event._data["ask"]), name, request)
+        async for update in self.ask(str(event._data["ask"]), name, request):
+            yield update
 
-    def edit(self, name: str, event: gr.EditData, request: gr.Request) -> Iterator[Update]:
+    async def edit(self, name: str, event: gr.EditData, request: gr.Request) -> AsyncIterator[Update]:
         """The person changed an earlier question: the conversation goes on from there."""
-        yield from self._again(event.index, str(event.value), name, request)
+        async for update in self._again(event.index, str(event.value), name, request):
+            yield update
 
-    def retry(self, name: str, event: gr.RetryData, request: gr.Request) -> Iterator[Update]:
+    async def retry(self, name: str, event: gr.RetryData, request: gr.Request) -> AsyncIterator[Update]:
         """The person wants another answer to a question."""
-        _, visit = self._visit(name, request)
-        yield from self._again(event.index, str(visit.transcript.messages[int(event.index)]["content"]), name, request)
+        _, visit = await to_thread.run_sync(self._visit, name, request)
+        asked = str(visit.transcript.messages[int(event.index)]["content"])
+        async for update in self._again(event.index, asked, name, request):
+            yield update
 
-    def ask(self, question: str, name: str, request: gr.Request) -> Iterator[Update]:
-        """One turn, shown as it happens."""
-        question = question.strip()
+    async def ask(self, question: str, name: str, request: gr.Request) -> AsyncIterator[Update]:
+        """One turn, shown as it happens; where many ask at once, its place in the line before."""
+        question = readable(question).strip()
         if not question:
             yield {self.page.box: gr.skip()}
             return
-        visitor, visit = self._visit(name, request)
-        if visit.busy:
-            gr.Info("The last question is still being answered; Stop interrupts it.", duration=4)
+        visitor, visit = await to_thread.run_sync(self._visit, name, request)
+        refusal = self._refusal(visit)
+        if refusal:
+            gr.Info(refusal, duration=4)
             yield {self.page.box: gr.skip()}
             return
+        try:
+            ticket = self.turns.answers.join()
+        except TooManyError:
+            gr.Info(FULL, duration=8)
+            yield {self.page.box: gr.skip()}
+            return
+        visit.waiting = True
         shown: Update = {self.page.send: gr.Button(visible=False), self.page.stop: gr.Button(visible=True)}
         shown[self.page.visit] = visit.name
-        yield shown | {self.page.box: ""}
         try:
-            yield from self._turn(visit, question, shown)
+            yield shown | {self.page.box: ""}
+            async for place in self.turns.answers.until_inside(ticket):
+                yield shown | {self.page.chat: waiting(visit, question, place)}
+            visit.waiting = False
+            async for update in self._turn(visit, question, shown, (ticket, request, visitor)):
+                yield update
         finally:
-            self.visits.keep(visitor, visit)
+            visit.waiting = False
+            self.turns.answers.leave(ticket)
+            with CancelScope(shield=True):
+                await to_thread.run_sync(self.visits.keep, visitor, visit)
 
-    def _again(self, index: Any, question: str, name: str, request: gr.Request) -> Iterator[Update]:
-        _, visit = self._visit(name, request)
+    def _refusal(self, visit: Visit) -> str | None:
+        """Why a question is not taken."""
+        if self.turns.closed:
+            return CLOSING
+        if visit.busy:
+            return "The last question is still being answered; Stop interrupts it."
+        return LONG if visit.transcript.asked >= MOST_ASKED else None
+
+    async def _again(self, index: Any, question: str, name: str, request: gr.Request) -> AsyncIterator[Update]:
+        _, visit = await to_thread.run_sync(self._visit, name, request)
         if not visit.busy:
             visit.rewind(int(index))
-        yield from self.ask(question, name, request)
+        async for update in self.ask(question, name, request):
+            yield update
 
-    def _turn(self, visit: Visit, question: str, shown: Update) -> Iterator[Update]:
+    async def _turn(
+        self, visit: Visit, question: str, shown: Update, who: tuple[Ticket, gr.Request, str]
+    ) -> AsyncIterator[Update]:
         """Yield what has changed since the turn began, again and again.
 
         Each yield repeats those before it: Gradio's client patches the last update in place, so that one which says
         nothing of a component can undo, before it is drawn, one that has just come in.
         """
-        last, waiting = 0.0, False
-        for event, changed in visit.ask(question):
-            waiting = waiting or changed
-            hurried = isinstance(event, AnswerDelta | Progress) and time.monotonic() - last < EVERY_SECONDS
-            if not hurried:
-                shown |= self._show(visit, waiting)
-                yield shown
-                waiting, last = False, time.monotonic()
-        yield shown | self._show(visit, waiting) | self._idle(visit)
+        ticket, request, visitor = who
+        last, changed_yet, slow = 0.0, False, None
+        events = visit.ask(question, request.headers.get("x-request-id", ""), asker(visitor))
+        try:
+            while (step := await self._step(events)) is not None:
+                event, changed = step
+                changed_yet = changed_yet or changed
+                hurried = isinstance(event, AnswerDelta | Progress) and time.monotonic() - last < EVERY_SECONDS
+                if not hurried:
+                    shown |= self._show(visit, changed_yet)
+                    yield shown
+                    changed_yet, last = False, time.monotonic()
+                if isinstance(event, ToolStarted) and event.tool in SLOW and slow is None:
+                    self.turns.answers.leave(ticket)
+                    slow = self.turns.preparing.join()
+                    async for place in self.turns.preparing.until_inside(slow):
+                        visit.transcript.add(Progress(f"waiting for other slides, place {place}", 0, 1))
+                        yield shown | self._show(visit, False)
+                elif isinstance(event, ToolFinished) and slow is not None:
+                    self.turns.preparing.leave(slow)
+                    slow = None
+            yield shown | self._show(visit, changed_yet) | self._idle(visit)
+        finally:
+            if slow is not None:
+                self.turns.preparing.leave(slow)
+            with CancelScope(shield=True):
+                await to_thread.run_sync(events.close)
+
+    async def _step(self, events: Iterator[Step]) -> Step | None:
+        """The next event, from a thread; None at the end."""
+        if self._threads is None:
+            self._threads = CapacityLimiter(self.turns.answers.at_once + self.turns.preparing.at_once + 2)
+        return await to_thread.run_sync(next, events, None, limiter=self._threads)
 
     def _visit(self, name: str | None, request: gr.Request) -> tuple[str, Visit]:
         """The visitor and the conversation that the page shows; a new one where it was forgotten."""
@@ -187,3 +252,15 @@ class Handlers:
         if slide:
             update[page.slide] = gr.HTML(signal=json.dumps({"visit": visit.name, "version": visit.version}))
         return update
+
+
+def waiting(visit: Visit, question: str, place: int) -> list[dict[str, Any]]:
+    """The conversation with a question that stands in line; not part of what is kept."""
+    before = place - 1
+    where = f"{before} {'question is' if before == 1 else 'questions are'} before yours." if before else "You are next."
+    step = {"title": "`Waiting in line`", "status": "pending"}
+    return [
+        *(dict(message) for message in visit.transcript.messages),
+        {"role": "user", "content": inert(question)},
+        {"role": "assistant", "content": f"Place {place} in line. {where}", "metadata": step},
+    ]

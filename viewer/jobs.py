@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tools.errors import ModelUnavailable, SlideError
+from tools.logs import event
 from tools.prepare import PrepareOptions, Runtime, prepare
 from tools.workspace import Workspace
 
@@ -33,6 +34,7 @@ class Job:
     first: int = 0  # units that were done before this run
     since: float = 0.0
     sentence: str = ""
+    times: dict[str, float] = field(default_factory=dict)  # stage -> seconds
     stop: threading.Event = field(default_factory=threading.Event, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -54,8 +56,15 @@ class Job:
         if self.stop.is_set():
             raise _CancelledError
         if stage != self.stage:
+            self.note_time()
             self.stage, self.since, self.first = stage, time.monotonic(), done
         self.done, self.total = done, total
+
+    def note_time(self) -> None:
+        """Keep how long the stage took that ends now, and say it in the log."""
+        if self.stage:
+            self.times[self.stage] = round(time.monotonic() - self.since, 2)
+            event("stage", slide=self.slide, stage=self.stage, seconds=self.times[self.stage], units=self.done)
 
     def _left_s(self) -> float | None:
         made = self.done - self.first
@@ -96,10 +105,15 @@ class Jobs:
         return self._jobs.get(slide)
 
     def close(self) -> None:
-        """Stop everything; the server ends."""
-        for job in self._jobs.values():
+        """Stop everything; the server ends. What is finished stays, so that it can go on from there."""
+        for job in list(self._jobs.values()):
             job.stop.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def counts(self) -> dict[str, int]:
+        """How many run and how many wait."""
+        states = [job.state for job in list(self._jobs.values())]
+        return {"running": states.count("running"), "waiting": states.count("waiting")}
 
     def _run(self, job: Job, options: PrepareOptions, when_done: Callable[[], None]) -> None:
         if job.stop.is_set():
@@ -115,5 +129,6 @@ class Jobs:
             log.exception("Preparing %s broke off", job.slide)
             job.state, job.sentence = "failed", "Something broke in SpotWhisperer itself; its log says what."
         else:
+            job.note_time()
             job.state = "done"
             when_done()

@@ -26,11 +26,6 @@ def tile_router(shelf: Shelf) -> APIRouter:
     """Routes of the slides on the shelf."""
     router = APIRouter()
 
-    @router.get("/healthz")
-    def health() -> dict[str, str]:
-        """Say that the server answers."""
-        return {"status": "ok"}
-
     @router.get("/slides/{name}.dzi")
     def descriptor(name: str) -> Response:
         """Deep Zoom descriptor: size, tile size and overlap."""

@@ -1,12 +1,11 @@
 """The server: the Gradio page, deep-zoom tiles and static files on one FastAPI app, behind one password if set."""
 
-import asyncio
-import base64
 import logging
-import secrets
+import os
+import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable
-from types import FrameType
 
 import gradio as gr
 import uvicorn
@@ -16,16 +15,21 @@ from agent import chat_models
 from models.registry import load, model_set
 from settings import Settings
 from tools.errors import ModelUnavailable
+from tools.logs import event
 from tools.prepare import Runtime
 from tools.workspace import Workspace
 from viewer.api import conversations, findings, measures, pictures, slides
 from viewer.api.shared import Desk
+from viewer.closing import Server
+from viewer.gate import Gate, why_not_served
 from viewer.handlers import Handlers
-from viewer.intake import Intake
+from viewer.health import health_router
+from viewer.intake import Intake, Quota
 from viewer.jobs import Jobs
 from viewer.page import lay_out, theme
 from viewer.routes import ASSETS, PageError, static_files, tile_router
 from viewer.shelf import Shelf
+from viewer.turns import Turns
 from viewer.visitor import welcome
 from viewer.visits import Visits
 
@@ -33,12 +37,9 @@ __all__ = ["PageError", "build_app", "serve"]
 
 log = logging.getLogger(__name__)
 
-# The browser itself refuses any other host, whatever a library or an answer asks for.
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' data: blob:; worker-src 'self' blob:; "
-    "connect-src 'self' data: blob:; frame-ancestors 'self'"
-)
+SWEEP_S = 60.0
+LAST_WORDS_S = 5.0  # for threads to end after the server did
+
 Next = Callable[[Request], Awaitable[Response]]
 
 
@@ -50,18 +51,22 @@ def build_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="SpotWhisperer", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.visits = visits
     app.include_router(tile_router(shelf))
+    app.state.turns = turns = Turns(settings.turns_at_once, settings.waiting_most)
     runtime = Runtime(settings.device, settings.models_dir, settings.chroma_url)
     desk = Desk(visits, shelf, workspace, runtime)
     app.state.jobs = jobs = Jobs(workspace, runtime)
-    intake = Intake(workspace, settings.models, settings.slide_folders, settings.upload_limit_mb)
+    quota = Quota(settings.upload_limit_mb, settings.upload_visitor_mb, settings.upload_total_mb)
+    intake = Intake(workspace, settings.models, settings.slide_folders, quota)
+    app.include_router(health_router(settings, visits, jobs, turns))
     app.include_router(slides.router(desk, jobs, intake, settings.models))
     for part in (findings, measures, pictures, conversations):
         app.include_router(part.router(desk))
     for address, files in static_files().items():
         app.mount(address, files)
-    guard(app, settings.auth.get_secret_value() if settings.auth else None)
+    _welcoming(app)
+    app.add_middleware(Gate, settings=settings)
     with gr.Blocks(title="SpotWhisperer", fill_width=True, fill_height=True, analytics_enabled=False) as blocks:
-        Handlers(lay_out(), visits, workspace).connect(blocks)
+        Handlers(lay_out(), visits, workspace, turns).connect(blocks)
     blocks.queue(default_concurrency_limit=16)
     return gr.mount_gradio_app(
         app,
@@ -79,33 +84,14 @@ def build_app(settings: Settings) -> FastAPI:
     )
 
 
-def guard(app: FastAPI, password: str | None) -> None:
-    """Ask for user and password on every address but /healthz, and keep the browser on this host."""
-    expected = f"Basic {base64.b64encode(password.encode()).decode()}".encode() if password else None
+def _welcoming(app: FastAPI) -> None:
+    """Give a browser that comes for the first time its name."""
 
     @app.middleware("http")
     async def check(request: Request, call_next: Next) -> Response:
-        given = request.headers.get("authorization", "").encode()
-        if expected and request.url.path != "/healthz" and not secrets.compare_digest(given, expected):
-            return Response("Who is there?", 401, {"WWW-Authenticate": 'Basic realm="SpotWhisperer", charset="UTF-8"'})
         response = await call_next(request)
         welcome(request, response)
-        response.headers["Content-Security-Policy"] = POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         return response
-
-
-class _Server(uvicorn.Server):
-    """A server that lets go of open pages when it is interrupted; they hold a connection for as long as they live."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Tell Gradio's heartbeats to end, then end."""
-        self.config.app.state.jobs.close()
-        for route in self.config.app.routes:
-            if isinstance(stop := getattr(getattr(route, "app", None), "stop_event", None), asyncio.Event):
-                stop.set()
-        super().handle_exit(sig, frame)
 
 
 def warm(settings: Settings) -> None:
@@ -119,14 +105,41 @@ def warm(settings: Settings) -> None:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until interrupted."""
+    """Serve until told to end. Raises PageError where others could come in without a login."""
+    if reason := why_not_served(settings):
+        raise PageError(reason)
     app = build_app(settings)
-    threading.Thread(target=warm, args=(settings,), name="warm-up", daemon=True).start()
-    log.info("Serving on http://%s:%d", settings.host, settings.port)
+    for work in (lambda: warm(settings), lambda: _sweep(app.state.visits)):
+        threading.Thread(target=work, name="beside the server", daemon=True).start()
+    event("serving", host=settings.host, port=settings.port)
     config = uvicorn.Config(
-        app, host=settings.host, port=settings.port, log_level="warning", timeout_graceful_shutdown=3
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        log_level="warning",
+        proxy_headers=False,  # who asks is the one that is connected; `Gate` reads what a proxy says
+        server_header=False,
+        timeout_graceful_shutdown=3,
     )
-    try:
-        _Server(config).run()
-    except KeyboardInterrupt:
-        log.info("Stopped.")
+    Server(config, app, settings.shutdown_s).run()
+    event("stopped")
+    _leave()
+
+
+def _sweep(visits: Visits) -> None:
+    while True:
+        time.sleep(SWEEP_S)
+        visits.sweep()
+
+
+def _leave() -> None:
+    """End this process even where a thread is deep in a stage of a slide; it goes on from what is finished."""
+    until = time.monotonic() + LAST_WORDS_S
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
+    while any(thread.is_alive() for thread in others) and time.monotonic() < until:
+        time.sleep(0.1)
+    if any(thread.is_alive() for thread in others):
+        logging.shutdown()
+        sys.stderr.flush()
+        os._exit(0)

@@ -8,7 +8,7 @@ from pathlib import Path
 from tools.slide import Slide, open_slide
 from tools.workspace import SlideState, Workspace
 
-HELD_OPEN = 8
+HELD_OPEN, MOST_GUESTS = 8, 200
 
 
 class Shelf:
@@ -38,6 +38,8 @@ class Shelf:
                     return name
             name = secrets.token_hex(16)
             self._guests[name] = state
+            while len(self._guests) > MOST_GUESTS:
+                del self._guests[next(iter(self._guests))]
             return name
 
     def slide(self, name: str) -> Slide:

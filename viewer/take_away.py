@@ -21,6 +21,7 @@ from tools.export import (
 )
 from tools.prepared import PreparedSlide
 from viewer import about
+from viewer.inert import readable
 from viewer.visit import Visit
 
 REPORT_PX = 1_000
@@ -84,7 +85,7 @@ def talk(visit: Visit) -> bytes:
 
 
 def plain(text: str) -> str:
-    """Words of a message without the page's pictures and links."""
+    """Words of a message without the page's pictures and links, inert as it is drawn."""
     return _FILE.sub(r"File: \1", _LINK.sub(r"\1", _PICTURE.sub("", text))).strip()
 
 
@@ -92,12 +93,14 @@ def _turns(visit: Visit) -> list[ReportTurn]:
     turns: list[dict[str, Any]] = []
     for message in visit.transcript.messages:
         if message["role"] == "user":
-            turns.append({"question": message["content"], "answer": "", "steps": [], "layers": []})
+            turns.append({"question": readable(message["content"]), "answer": "", "steps": [], "layers": []})
         elif turns and "metadata" in message:
-            turns[-1]["steps"].append((message["metadata"]["title"].strip("`"), plain(message["content"])))
+            turns[-1]["steps"].append(
+                (readable(message["metadata"]["title"].strip("`")), readable(plain(message["content"])))
+            )
             turns[-1]["layers"] += [m["id"] for m in _PICTURE.finditer(message["content"])]
         elif turns:
-            turns[-1]["answer"] += plain(message["content"]) + "\n"
+            turns[-1]["answer"] += readable(plain(message["content"])) + "\n"
     return [
         ReportTurn(t["question"], t["answer"], t["steps"], _pictures(visit, t["layers"]), _tables(visit, t["steps"]))
         for t in turns

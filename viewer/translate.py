@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from agent.events import Answer, AnswerDelta, Artifact, Event, Progress, ToolFinished, ToolStarted
+from viewer.inert import inert, readable
 from viewer.pictures import REGION, cost, crops, figures, files, places, without_folders
 
 Message = dict[str, Any]
@@ -19,7 +20,7 @@ def step_title(tool: str, args: dict[str, Any]) -> str:
     given = [(name, _short(value)) for name, value in args.items() if value not in (None, "")]
     words = ", ".join(value if i == 0 else f"{name} {value}" for i, (name, value) in enumerate(given))
     call = tool.replace("_", " ").capitalize() + (f": {words}" if words else "")
-    return f"`{call.replace('`', chr(39))}`"
+    return f"`{inert(call.replace('`', chr(39)))}`"
 
 
 def _short(value: Any) -> str:
@@ -51,7 +52,7 @@ def link_regions(text: str, known: Collection[str]) -> str:
 
 def as_markdown(text: str, known: Collection[str]) -> str:
     """Words of a tool or an answer as the chat draws them: lists end where their lines end, regions are links."""
-    return link_regions(_LIST_END.sub(r"\g<item>\n\n", text), known)
+    return link_regions(_LIST_END.sub(r"\g<item>\n\n", inert(text)), known)
 
 
 class Transcript:
@@ -75,23 +76,29 @@ class Transcript:
         self._steps, self._answer, self._streamed = {}, None, ""
         self._places, self._files, self._written = [], [], []
         self._before, self.suggestions = self.suggestions or self._before, ()
-        self.messages.append({"role": "user", "content": text})
+        self.messages.append({"role": "user", "content": inert(text)})
 
     def say(self, text: str, suggestions: tuple[str, ...] = ()) -> None:
         """A sentence from the page itself, outside any turn."""
-        self.messages.append({"role": "assistant", "content": text})
+        self.messages.append({"role": "assistant", "content": inert(text)})
         self.suggestions = suggestions
 
     @property
     def title(self) -> str:
         """The first question, in short; empty before it."""
         first = next((message["content"] for message in self.messages if message["role"] == "user"), "")
+        first = readable(first)
         return first if len(first) <= 80 else first[:77] + "..."
+
+    @property
+    def asked(self) -> int:
+        """How many questions the person asked."""
+        return sum(message["role"] == "user" for message in self.messages)
 
     def cut(self, index: int) -> int:
         """Drop the person's message at `index` and all that follows; how many of theirs are left."""
         del self.messages[index:]
-        return sum(message["role"] == "user" for message in self.messages)
+        return self.asked
 
     def note(self, sentence: str) -> None:
         """Something that the page adds to what the next tool says."""
@@ -109,7 +116,7 @@ class Transcript:
                 self._finish(event, regions)
             case AnswerDelta():
                 self._streamed += event.text
-                self._write(self._streamed)
+                self._write(inert(self._streamed))
             case Answer():
                 seen = crops(event.text, regions, self._visit) + "".join([*self._places, *self._files])
                 words = without_folders(event.text, self._written)

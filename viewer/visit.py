@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+from agent.answer_trail import Trail
 from agent.events import Artifact, Event, ToolFinished
 from agent.loop import Conversation
 from agent.session import Session
@@ -15,6 +16,7 @@ from tools.prepare import Runtime
 from tools.prepared import PreparedSlide, load_prepared
 from tools.workspace import Workspace
 from viewer.board import Board
+from viewer.gate import is_shared
 from viewer.greeting import greeting, retiled
 from viewer.shelf import Shelf
 from viewer.translate import Transcript
@@ -25,8 +27,13 @@ log = logging.getLogger(__name__)
 class Visit:
     """What one conversation shows. `ask` runs a turn and says after each event whether the slide changed."""
 
-    def __init__(self, name: str, settings: Settings, workspace: Workspace, shelf: Shelf) -> None:
+    def __init__(
+        self, name: str, settings: Settings, workspace: Workspace, shelf: Shelf, trail: Trail | None = None
+    ) -> None:
         self.name = name
+        self.waiting = False  # a question stands in line
+        self.used = time.monotonic()
+        self.keeping = threading.Lock()
         self.workspace = workspace
         self._shelf = shelf
         self._busy = threading.Lock()
@@ -34,7 +41,9 @@ class Visit:
         self._drawn: PreparedSlide | None = None
         runtime = Runtime(settings.device, settings.models_dir, settings.chroma_url)
         self.session = Session(workspace, models=settings.models, runtime=runtime)
-        self.conversation = Conversation(self.session, settings)
+        self.conversation = Conversation(self.session, settings, trail=trail)
+        if is_shared(settings):  # whoever asks is not the one who started this server in some folder
+            self.session.slide_folders = settings.slide_folders
         self.transcript = Transcript(name)
         self.slide: str | None = None  # as it is called
         self.address: str | None = None  # as the shelf knows it
@@ -49,8 +58,8 @@ class Visit:
 
     @property
     def busy(self) -> bool:
-        """Whether a turn is running."""
-        return self._busy.locked()
+        """Whether a turn is running or stands in line."""
+        return self.waiting or self._busy.locked()
 
     @property
     def mpp(self) -> float | None:
@@ -74,15 +83,18 @@ class Visit:
             self.transcript.say(sentence, self.transcript.suggestions)
         self.version += 1
 
-    def ask(self, question: str) -> Iterator[tuple[Event | None, bool]]:
-        """Run one turn; yields each event and whether what is drawn changed, and nothing while another turn runs."""
+    def ask(self, question: str, name: str = "", by: str = "") -> Iterator[tuple[Event | None, bool]]:
+        """Run one turn; yields each event and whether what is drawn changed, and nothing while another turn runs.
+
+        `name` and `by` go to the trail of answers.
+        """
         if not self._busy.acquire(blocking=False):
             return
         self._stopped = False
         try:
             self.transcript.question(question)
             yield None, False
-            for event in self.conversation.ask(question):
+            for event in self.conversation.ask(question, name, by):
                 if self._stopped:
                     return
                 yield event, self._take(event)
@@ -97,14 +109,15 @@ class Visit:
             self.transcript.close()
             self._busy.release()
 
-    def stop(self) -> None:
-        """The person interrupted the turn; a tool that is at work ends unheard."""
+    def stop(self, sentence: str = "Stopped.") -> None:
+        """The person, or the end of the server, interrupted the turn; a tool that is at work ends unheard."""
         self._stopped = True
-        self.transcript.close("Stopped.")
+        self.transcript.close(sentence)
 
     def rewind(self, message: int) -> None:
         """Forget the person's message at this place of the transcript and all that follows; findings stay."""
-        self.conversation.rewind(self.transcript.cut(message))
+        asked = self.transcript.asked
+        self.conversation.rewind(self.transcript.cut(message), asked)
 
     def note_shown(self) -> None:
         """Tell the session what the person has on show, for "save this"."""

@@ -1,5 +1,6 @@
 """Who a visitor is: a name that nobody can guess, kept in a cookie of the browser and told to no page."""
 
+import hashlib
 import re
 import secrets
 
@@ -25,6 +26,11 @@ def visitor_of(cookies: dict[str, str]) -> str | None:
     """The visitor, None for a browser that keeps no cookie (yet)."""
     token = cookies.get(COOKIE)
     return token if is_token(token) else None
+
+
+def asker(visitor: str) -> str:
+    """A visitor's name in logs and in the trail, from which the cookie cannot be told."""
+    return hashlib.sha256(visitor.encode()).hexdigest()[:12]
 
 
 def welcome(request: Request, response: Response) -> None:

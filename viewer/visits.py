@@ -5,6 +5,7 @@ import threading
 import time
 from collections import OrderedDict
 
+from agent.answer_trail import Trail
 from settings import Settings
 from tools.errors import ModelUnavailable, SlideError
 from tools.workspace import Workspace
@@ -26,6 +27,7 @@ class Visits:
         self._workspace = workspace
         self._shelf = shelf
         self.archive = Archive(workspace.root)
+        self._trail = Trail(workspace.root, settings.audit_mb, "page", settings.chat_model) if settings.audit else None
         self._visits: OrderedDict[tuple[str, str], Visit] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -63,9 +65,9 @@ class Visits:
             "files": visit.files,
         }
         meta = {"title": title or "Untitled", "slide": visit.slide, "updated": time.time()}
-        with self._lock:
+        with visit.keeping:
             self.archive.write(visitor, visit.name, meta, said, visit.boards)
-            self.archive.write_pictures(visitor, visit.name, session.pictures.values())
+            self.archive.write_pictures(visitor, visit.name, list(session.pictures.values()))
 
     def forget(self, visitor: str, name: str) -> None:
         """Remove a conversation for good."""
@@ -73,19 +75,37 @@ class Visits:
             self._visits.pop((visitor, name), None)
             self.archive.remove(visitor, name)
 
+    def sweep(self) -> int:
+        """Let go of conversations that were not used for long, and forget those that are too old; how many left."""
+        with self._lock:
+            now, most = time.monotonic(), 60 * self._settings.idle_minutes
+            idle = [key for key, visit in self._visits.items() if not visit.busy and now - visit.used > most]
+            for key in idle:
+                del self._visits[key]
+        if self._settings.keep_days is not None:
+            self.archive.forget_before(time.time() - 24 * 3600 * self._settings.keep_days)
+        return len(idle)
+
+    def busy(self) -> list[tuple[str, Visit]]:
+        """Visits with a question that is being answered, each with its visitor."""
+        with self._lock:
+            return [(visitor, visit) for (visitor, _), visit in self._visits.items() if visit.busy]
+
     def __len__(self) -> int:
         """Number of visits in memory."""
         return len(self._visits)
 
     def _make(self, name: str) -> Visit:
-        return Visit(name, self._settings, self._workspace, self._shelf)
+        return Visit(name, self._settings, self._workspace, self._shelf, self._trail)
 
     def _hold(self, visitor: str, visit: Visit) -> Visit:
         with self._lock:
+            visit.used = time.monotonic()
             self._visits[visitor, visit.name] = visit
             self._visits.move_to_end((visitor, visit.name))
-            while len(self._visits) > MOST_VISITS:
-                self._visits.popitem(last=False)
+            spare = [key for key, held in self._visits.items() if not held.busy and held is not visit]
+            for key in spare[: max(0, len(self._visits) - MOST_VISITS)]:
+                del self._visits[key]
         return visit
 
     def _recall(self, visitor: str, name: str) -> Visit:
@@ -95,6 +115,7 @@ class Visits:
         visit.files = list(said["files"])
         visit.session.pictures = {picture.id: picture for picture in self.archive.read_pictures(visitor, name)}
         visit.session.layer_count, visit.session.region_count = said["counts"]
+        visit.session.written = list(visit.files)
         if said["slide"]:
             try:
                 visit.open(said["slide"])

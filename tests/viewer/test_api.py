@@ -31,7 +31,7 @@ class Page:
     """A visitor's page with a conversation about the slide."""
 
     def __init__(self, app: FastAPI):
-        self.web = TestClient(app)
+        self.web = TestClient(app, base_url="http://localhost")
         self.visitor = new_token()
         self.web.cookies.set(COOKIE, self.visitor)
         self.visit = app.state.visits.begin(self.visitor)
@@ -71,7 +71,7 @@ def page(app: FastAPI) -> Page:
 
 
 def test_the_first_answer_brings_a_cookie_that_scripts_cannot_read(app: FastAPI):
-    web = TestClient(app)
+    web = TestClient(app, base_url="http://localhost")
     given = web.get("/").headers["set-cookie"]
     assert "HttpOnly" in given
     assert "SameSite=lax" in given
@@ -80,8 +80,8 @@ def test_the_first_answer_brings_a_cookie_that_scripts_cannot_read(app: FastAPI)
 
 
 def test_nobody_reaches_the_visit_of_another(app: FastAPI, page: Page):
-    other = TestClient(app, cookies={COOKIE: new_token()})
-    without = TestClient(app)
+    other = TestClient(app, base_url="http://localhost", cookies={COOKIE: new_token()})
+    without = TestClient(app, base_url="http://localhost")
     for path in ("", "/spots", "/markers?region=r1", "/export/csv", "/embedding", "/layers/l1.bin", "/regions/r1.jpg"):
         assert other.get(f"/sw/visits/{page.visit.name}{path}").status_code == 404
         assert without.get(f"/sw/visits/{page.visit.name}{path}").status_code == 404

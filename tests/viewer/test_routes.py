@@ -5,12 +5,19 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
+from pydantic import SecretStr
 
+from settings import Settings
+from tools.prepare import Runtime
 from tools.workspace import PrepareOptions, SlideState, Workspace
 from viewer import routes
+from viewer.gate import Gate
+from viewer.health import health_router
+from viewer.jobs import Jobs
 from viewer.routes import PageError, static_files, tile_router
-from viewer.server import guard
 from viewer.shelf import Shelf
+from viewer.turns import Turns
+from viewer.visits import Visits
 
 WIDTH, HEIGHT = 900, 500
 
@@ -31,8 +38,12 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def client(workspace: Workspace, password: str | None = None) -> TestClient:
     app = FastAPI()
     app.include_router(tile_router(Shelf(workspace)))
-    guard(app, password)
-    return TestClient(app)
+    settings = Settings(workspace=workspace.root, auth=SecretStr(password) if password else None)
+    shelf, turns = Shelf(workspace), Turns(1, 1)
+    jobs, visits = Jobs(workspace, Runtime("cpu")), Visits(settings, workspace, shelf)
+    app.include_router(health_router(settings, visits, jobs, turns))
+    app.add_middleware(Gate, settings=settings)
+    return TestClient(app, base_url="http://localhost")
 
 
 def test_descriptor_gives_size_and_tiles(workspace: Workspace):

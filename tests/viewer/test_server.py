@@ -24,7 +24,7 @@ def web(fake_workspace: Workspace) -> TestClient:
         return build_app(Settings(workspace=fake_workspace.root, models="fake"))
 
     with ThreadPoolExecutor(1) as elsewhere:  # within a loop of its own: else Gradio makes some that nobody closes
-        return TestClient(elsewhere.submit(lambda: asyncio.run(build())).result())
+        return TestClient(elsewhere.submit(lambda: asyncio.run(build())).result(), base_url="http://localhost")
 
 
 def test_page_tiles_and_scripts_are_served(web: TestClient):

@@ -21,7 +21,7 @@ class Scripted:
     def __init__(self, *events):
         self.events = events
 
-    def ask(self, _question: str):
+    def ask(self, _question: str, _name: str = "", _by: str = ""):
         for event in self.events:
             if isinstance(event, Exception):
                 raise event
@@ -149,7 +149,7 @@ def test_what_was_found_on_a_slide_waits_there(visits: Visits, he_png: Path):
     findings = add_findings(visit)
 
     class Switching(Scripted):
-        def ask(self, _question):
+        def ask(self, _question, *_named):
             yield ToolFinished("1", "t", {}, "done", findings)
             visit.session.show(str(he_png), None)
             yield ToolFinished("2", "open_slide", {}, "open", [{"kind": "slide", "slide": "other"}])
@@ -167,7 +167,7 @@ def test_a_new_grid_is_said_to_be_everybodys_and_takes_findings_with_it(visits: 
     find(visit)
 
     class Tiling(Scripted):
-        def ask(self, _question):
+        def ask(self, _question, *_named):
             visit.session.show("tissue", None)
             yield ToolFinished("1", "tile_slide", {}, "200 spots.", [{"kind": "slide", "slide": "tissue"}])
 

@@ -12,6 +12,7 @@ from tools.workspace import SlideState
 from viewer.api.shared import Desk, told
 from viewer.intake import UPLOADS, Intake, TooLarge
 from viewer.jobs import Jobs
+from viewer.visitor import asker
 
 
 class Order(BaseModel):
@@ -58,10 +59,11 @@ def _bringing(routes: APIRouter, desk: Desk, intake: Intake) -> None:
     @routes.put("/uploads/{name}")
     async def upload(name: str, request: Request) -> dict[str, Any]:
         """Bring a slide file."""
-        desk.visitor(request)
+        owner, length = asker(desk.visitor(request)), request.headers.get("content-length", "0")
+        expected = int(length) if length.isdigit() else 0
         with told():
             try:
-                return {"slide": (await intake.take(name, request.stream())).name}
+                return {"slide": (await intake.take(name, request.stream(), owner, expected)).name}
             except TooLarge as error:
                 raise HTTPException(413, str(error)) from error
 
