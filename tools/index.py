@@ -49,16 +49,24 @@ def _reading(place: Path | str) -> Iterator[None]:
         with writing(Path(place)):
             yield
     except (ChromaError, sqlite3.DatabaseError) as error:
-        words = str(error)
-        if "full" in words or "No space left" in words:
-            raise SlideError(f"The index in {place} cannot be written: the disk is full; free some space.") from error
-        if "readonly" in words or "unable to open database file" in words:
-            raise SlideError(f"The index in {place} cannot be written: it lies on a read-only disk.") from error
-        raise IndexDamaged(words) from error
+        raise _told(error, place) from error
+    except AttributeError as error:
+        if "'bindings'" not in str(error):  # Chroma trips over its own client where that could not open the files
+            raise
+        raise IndexDamaged("its files cannot be opened") from error
     except (httpx.HTTPError, ValueError) as error:
         if isinstance(place, Path):
             raise
         raise SlideError(f"The Chroma server at {place} does not answer as one ({error}).") from error
+
+
+def _told(error: Exception, place: Path | str) -> Exception:
+    words = str(error)
+    if "full" in words or "No space left" in words:
+        return SlideError(f"The index in {place} cannot be written: the disk is full; free some space.")
+    if "readonly" in words or "unable to open database file" in words:
+        return SlideError(f"The index in {place} cannot be written: it lies on a read-only disk.")
+    return IndexDamaged(words)
 
 
 def discard(folder: Path) -> None:
