@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import Card
-from models.protocols import F32, TilePlan
+from models.protocols import F32, Rows, TilePlan
 
 
 def _lists(named: dict[str, str]) -> dict[str, list[str]]:
@@ -143,7 +143,7 @@ class FakeJoint:
         """Nothing is read."""
         return cls()
 
-    def embed_expression(self, x: F32, genes: Sequence[str]) -> F32:
+    def embed_expression(self, x: Rows, genes: Sequence[str]) -> F32:
         """(n, g) log1p CP10K -> (n, 60) unit norm: standardised genes, centred over the given spots."""
         column = {gene: j for j, gene in enumerate(genes)}
         known = [(i, column[gene]) for i, gene in enumerate(GENES) if gene in column]
@@ -151,7 +151,7 @@ class FakeJoint:
             raise ValueError(f"None of the {len(genes)} genes is among the {len(GENES)} that fake-joint knows.")
         rows = np.zeros((len(x), len(GENES)))
         into, source = zip(*known, strict=True)
-        part = x[:, list(source)].astype(np.float64)
+        part = x[0 : len(x)][:, list(source)].astype(np.float64)
         centred = part - part.mean(axis=0) if len(x) > 1 else part - part.mean()
         rows[:, list(into)] = centred / (part.std(axis=0) + 0.1)
         return _unit(rows + 1e-3)

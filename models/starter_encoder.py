@@ -55,8 +55,7 @@ class StarterEncoder:
         where = torch_device(device)
         self._dtype = torch.bfloat16 if native_bf16(where) else torch.float32
         self._projection = copy.deepcopy(net.projection).float().to(where).eval()
-        folded = FoldedDenseNet121(net.float().eval()).to(where, self._dtype, memory_format=torch.channels_last)
-        self._net = compiled(folded)
+        self._net = compiled(FoldedDenseNet121(net.float().eval()).to(where, self._dtype))
         self._batches = Batches(where, lambda side: max(1, PIXELS_PER_BATCH // side**2), self._to_cpu)
 
     @classmethod

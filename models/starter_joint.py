@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.card import Card
 from models.checkpoint import Arrays, need, read_arrays, read_config
 from models.null_phrases import NULL_PHRASES
-from models.protocols import F32
+from models.protocols import F32, Rows
 
 if TYPE_CHECKING:
     from models.networks.sentence import SentenceEncoder
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 LEAST_GENES = 200
 LEAST_SPOTS = 20
 Z_LIMIT = 5.0
+ROWS_AT_ONCE = 2048  # of expression that may lie on disk
 _FILLER = """
     expression expressed expressing express gene genes of the in high low level levels positive cells
     cell mrna transcript marker markers and with
@@ -72,7 +74,7 @@ class StarterJoint:
         }  # fmt: skip
         return cls(read_arrays(folder, shapes), config)
 
-    def embed_expression(self, x: F32, genes: Sequence[str]) -> F32:
+    def embed_expression(self, x: Rows, genes: Sequence[str]) -> F32:
         """(n, g) log1p CP10K of one slide -> (n, 256) unit rows.
 
         A spot is described by its contrast to the mean of the given spots, so pass a whole slide. Fewer than 20 spots
@@ -86,11 +88,18 @@ class StarterJoint:
                 f"it needs {LEAST_GENES} human gene symbols."
             )
         own, given = (np.array(part) for part in zip(*known, strict=True))
-        part = np.asarray(x, np.float32)[:, given]
-        reference = part.mean(axis=0) if len(part) >= LEAST_SPOTS else self._a["gene_mean"][own]
-        z = np.clip((part - reference) / self._a["gene_scale"][own], -Z_LIMIT, Z_LIMIT)
-        z -= z.mean(axis=1, keepdims=True)
-        return _unit(z @ self._a["basis"][:, own].T)
+        starts = range(0, len(x), ROWS_AT_ONCE)
+        reference = self._a["gene_mean"][own]
+        if len(x) >= LEAST_SPOTS:
+            sums = [_columns(x, start, given).sum(axis=0, dtype=np.float64) for start in starts]
+            reference = np.asarray(np.sum(sums, axis=0) / len(x), np.float32)
+        basis, scale = self._a["basis"][:, own].T, self._a["gene_scale"][own]
+        embedded = np.empty((len(x), basis.shape[1]), np.float32)
+        for start in starts:
+            z = np.clip((_columns(x, start, given) - reference) / scale, -Z_LIMIT, Z_LIMIT)
+            z -= z.mean(axis=1, keepdims=True)
+            embedded[start : start + len(z)] = _unit(z @ basis)
+        return embedded
 
     def encode_text(self, texts: Sequence[str]) -> F32:
         """q texts -> (q, 256) unit rows."""
@@ -161,6 +170,11 @@ class StarterJoint:
 def plain(text: str) -> str:
     """Lower case, single blanks, no punctuation at the ends."""
     return re.sub(r"\s+", " ", text).strip(" .?!,;:\"'").lower()
+
+
+def _columns(x: Rows, start: int, columns: NDArray[np.int64]) -> F32:
+    """Some genes of the rows from `start` on."""
+    return np.asarray(x[start : start + ROWS_AT_ONCE], np.float32)[:, columns]
 
 
 def _unit(rows: F32) -> F32:

@@ -1,12 +1,14 @@
 """Image embeddings to expression: every spot with its sub-tiles and neighbours through a DeepSpot network."""
 
+from collections.abc import Iterator
+
 import anndata
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from models.protocols import F32, ExpressionPredictor
+from models.protocols import F32, ExpressionPredictor, PredictsByParts, Rows
 from tools.errors import SlideError
 from tools.spots import Spots
 
@@ -51,15 +53,31 @@ def box_neighbours(spots: Spots, reach: int) -> NDArray[np.int64]:
     return rows
 
 
-def predict_expression(embeddings: F32, spots: Spots, predictor: ExpressionPredictor) -> anndata.AnnData:
+def predict_expression(embeddings: Rows, spots: Spots, predictor: ExpressionPredictor) -> anndata.AnnData:
     """Expression of the spots as AnnData: X (n, g) float32 log1p CP10K.
 
     `embeddings` (n, k, d) as `embed_tiles` makes them. Neighbours are taken from the same array.
     """
+    data = without_expression(spots, predictor)
+    data.X = np.concatenate(list(expression_parts(embeddings, spots, predictor)))
+    return data
+
+
+def expression_parts(embeddings: Rows, spots: Spots, predictor: ExpressionPredictor) -> Iterator[F32]:
+    """The rows of X in order, some at a time where the predictor can do that."""
     plan = predictor.plan
     box = plan.neighbour_box
     neighbours = neighbour_rows(spots, plan.neighbour_um) if box is None else box_neighbours(spots, box)
-    x = predictor.predict_expression(embeddings, neighbours)
+    if isinstance(predictor, PredictsByParts):
+        parts = predictor.expression_parts(embeddings, neighbours)
+    else:
+        parts = iter([predictor.predict_expression(embeddings[0 : len(embeddings)], neighbours)])
+    for part in parts:
+        yield np.ascontiguousarray(part, np.float32)
+
+
+def without_expression(spots: Spots, predictor: ExpressionPredictor) -> anndata.AnnData:
+    """Spots and genes as AnnData whose X is still to come."""
     var = pd.DataFrame(
         {"ensembl_id": list(predictor.ensembl_ids), "reliability": np.asarray(predictor.reliability, np.float32)},
         index=pd.Index(list(predictor.genes)),
@@ -67,6 +85,6 @@ def predict_expression(embeddings: F32, spots: Spots, predictor: ExpressionPredi
     obs = pd.DataFrame(
         {"array_row": spots.array_row, "array_col": spots.array_col}, index=pd.Index([str(i) for i in spots.ids])
     )
-    data = anndata.AnnData(X=np.ascontiguousarray(x, np.float32), obs=obs, var=var)
+    data = anndata.AnnData(obs=obs, var=var)
     data.obsm["spatial"] = np.asarray(spots.l0_xy, np.float64)
     return data

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from filelock import Timeout
 
 from models.card import Card, ModelUnavailable
@@ -26,6 +25,7 @@ from tools.given_spots import is_space_ranger, read_spots, space_ranger_image, w
 from tools.h5ad import read_h5ad
 from tools.image_text import shares_tiles
 from tools.index import SpotIndex
+from tools.on_disk import StoredRows
 from tools.prepared import PreparedSlide, load_prepared
 from tools.recipes import STAGES, checksums, recipes
 from tools.slide import Slide, open_slide
@@ -241,7 +241,7 @@ class _Job:
 
     def _make_expression(self, _recipe: str, progress: Progress) -> None:
         progress("infer expression", 0, 1)
-        embeddings = np.load(self._output("embeddings"))
+        embeddings = StoredRows(self._output("embeddings"))
         digests = {card.name: ",".join(checksums(card, self.runtime.models_dir)) for card in self._cards()}
         predictor = self._load("predictor")
         write_expression(self._output("expression"), embeddings, self.slide, self.spots, predictor, digests)
@@ -261,14 +261,16 @@ class _Job:
         model, predictor = load(name, self.runtime.device, self.runtime.models_dir), self._load("predictor")
         if not shares_tiles(model, predictor):
             return {}
-        embeddings = np.load(self._output("embeddings"), mmap_mode="r")
-        return {name: model.project_image(np.asarray(embeddings[:, 0], np.float32))}
+        return {name: model.project_image(StoredRows(self._output("embeddings")).column(0))}
 
     def _make_index(self, _recipe: str, progress: Progress) -> None:
         progress("index spots", 0, 1)
-        data = read_h5ad(self._output("joint"))
+        data = read_h5ad(self._output("joint"), backed=True)
         chroma = self.workspace.root / "chroma"
-        SpotIndex.build(chroma, self.models.joint, {self.state.name: data}, self.runtime.chroma_url)
+        try:
+            SpotIndex.build(chroma, self.models.joint, {self.state.name: data}, self.runtime.chroma_url)
+        finally:
+            data.file.close()
         progress("index spots", 1, 1)
 
     def _output(self, stage: str) -> Path:

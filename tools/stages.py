@@ -6,15 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import anndata
 import numpy as np
 
 from models.card import Card
-from models.protocols import F32, ExpressionPredictor, JointModel, TilePlan
-from tools.expression import predict_expression
+from models.protocols import F32, ExpressionPredictor, JointModel, Rows, TilePlan
+from tools.expression import expression_parts, without_expression
 from tools.files import atomic
 from tools.h5ad import read_h5ad
-from tools.joint import embed_expression
+from tools.joint import joint_rows
+from tools.on_disk import add_to_h5ad, write_h5ad, write_rows
 from tools.slide import Slide
 from tools.spots import Spots
 from tools.tiles import Progress
@@ -58,7 +58,7 @@ def write_embeddings(
         start = stop
         progress("embed tiles", stop, total)
     with atomic(path) as whole:
-        np.save(whole, np.concatenate([np.load(part) for part, _ in _finished_parts(parts)]))
+        write_rows(whole, (np.load(part) for part, _ in _finished_parts(parts)), total)
     shutil.rmtree(parts)
 
 
@@ -73,10 +73,10 @@ def _finished_parts(parts: Path) -> list[tuple[Path, int]]:
 
 
 def write_expression(
-    path: Path, embeddings: F32, slide: Slide, spots: Spots, predictor: ExpressionPredictor, sha256: dict[str, str]
+    path: Path, embeddings: Rows, slide: Slide, spots: Spots, predictor: ExpressionPredictor, sha256: dict[str, str]
 ) -> None:
-    """Write spots.h5ad with predicted expression, the slide's picture and its provenance."""
-    data = predict_expression(embeddings, spots, predictor)
+    """Write spots.h5ad with predicted expression, the slide's picture and its provenance; X goes part by part."""
+    data = without_expression(spots, predictor)
     thumb = slide.thumbnail(THUMB_PX)
     factors = {
         "tissue_hires_scalef": thumb.shape[1] / slide.width,
@@ -92,7 +92,7 @@ def write_expression(
         "notes": np.array(notes(spots, predictor.plan, predictor.card), dtype=object),
     }
     with atomic(path) as part:
-        data.write_h5ad(part, compression="gzip", compression_opts=1)
+        write_h5ad(part, data, expression_parts(embeddings, spots, predictor))
 
 
 def units(card: Card) -> str:
@@ -100,17 +100,18 @@ def units(card: Card) -> str:
     return "relative log1p CP10K" if card.relative else "log1p CP10K"
 
 
-def write_joint(path: Path, joint: JointModel, seen: Mapping[str, F32]) -> anndata.AnnData:
-    """Add `obsm["X_joint"]` to spots.h5ad, and `obsm["X_<name>"]` of image-text models (n, d); return it."""
-    data = read_h5ad(path)
-    embed_expression(data, joint)
-    data.uns["provenance"]["models"]["joint"] = joint.card.name
+def write_joint(path: Path, joint: JointModel, seen: Mapping[str, F32]) -> None:
+    """Add `obsm["X_joint"]` to spots.h5ad, and `obsm["X_<name>"]` of image-text models (n, d)."""
+    data = read_h5ad(path, backed=True)
+    try:
+        obsm, models = {"X_joint": joint_rows(data, joint)}, {"joint": joint.card.name}
+    finally:
+        data.file.close()
     for name, rows in seen.items():
-        data.obsm[f"X_{name}"] = np.ascontiguousarray(rows, np.float32)
-        data.uns["provenance"]["models"]["image-text"] = name
+        obsm[f"X_{name}"], models["image-text"] = rows, name
     with atomic(path) as part:
-        data.write_h5ad(part, compression="gzip", compression_opts=1)
-    return data
+        shutil.copyfile(path, part)
+        add_to_h5ad(part, obsm, models)
 
 
 def notes(spots: Spots, plan: TilePlan, card: Card) -> list[str]:

@@ -6,6 +6,8 @@ norm between two convolutions goes into the first. Pooling of a transition is mo
 commutes with it. The channels of a stage lie in one buffer instead of being copied by every layer.
 """
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -38,7 +40,7 @@ class FoldedLayer(nn.Module):
         super().__init__()
         self.clip = Clip(layer.norm0)
         self.conv1 = _after(*_before(layer.norm0, layer.conv1), layer.norm1)
-        self.conv2 = layer.conv2
+        self.conv2 = copy.deepcopy(layer.conv2)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> (n, GROWTH, h, w)."""
@@ -69,14 +71,19 @@ class FoldedDenseNet121(nn.Module):
         first = net.conv0
         self.conv0 = nn.Conv2d(3, first.out_channels, 7, stride=2, padding=3)
         self.conv0.weight.data = first.weight.detach() * scale.view(-1, 1, 1, 1)
-        self.conv0.bias.data = shift
+        self.conv0.bias = nn.Parameter(shift)
         self.stages = nn.ModuleList()
         self.transitions = nn.ModuleList()
         for stage in net.stages:
-            self.stages.append(nn.ModuleList(FoldedLayer(part) for part in stage if isinstance(part, DenseLayer)))
-            self.transitions.extend(FoldedTransition(part) for part in stage if isinstance(part, Transition))
-        self.norm_out = net.norm_out
+            self.stages.append(
+                nn.ModuleList(FoldedLayer(part) for part in stage.children() if isinstance(part, DenseLayer))
+            )
+            self.transitions.extend(FoldedTransition(part) for part in stage.children() if isinstance(part, Transition))
+        self.norm_out = copy.deepcopy(net.norm_out)
         self.eval().requires_grad_(False)
+        for parameter in self.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 3, h, w) RGB in [0, 1], channels last -> (n, FEATURES)."""
@@ -98,7 +105,7 @@ def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 def _grow(x: Tensor, stage: nn.Module) -> Tensor:
     """All layers of a stage, each reading what the earlier ones wrote into one buffer."""
-    layers: list[FoldedLayer] = list(stage)  # type: ignore[arg-type]
+    layers = [layer for layer in stage.children() if isinstance(layer, FoldedLayer)]
     n, channels, height, width = x.shape
     growth = layers[0].conv2.out_channels
     whole = torch.empty(
@@ -128,5 +135,5 @@ def _after(weight: Tensor, bias: Tensor, norm: nn.BatchNorm2d) -> nn.Conv2d:
 
 def _conv(weight: Tensor, bias: Tensor) -> nn.Conv2d:
     conv = nn.Conv2d(weight.shape[1], weight.shape[0], 1)
-    conv.weight.data, conv.bias.data = weight.contiguous(), bias
+    conv.weight, conv.bias = nn.Parameter(weight.contiguous()), nn.Parameter(bias)
     return conv

@@ -10,7 +10,7 @@ import numpy as np
 from models.card import Card
 from models.checkpoint import need, read_config
 from models.null_phrases import NULL_PHRASES
-from models.protocols import F32
+from models.protocols import F32, Rows
 from models.published.rank_encoding import GeneTokens, rank_encode, read_tokens
 from models.published.wordpiece import WordPieces
 
@@ -29,6 +29,7 @@ SIDE_FILES = (
 LEAST_GENES = 100  # as many as CellWhisperer asks of a cell
 TEXTS = 64
 CELLS = {"cpu": 4, "cuda": 32}
+SPOTS_AT_ONCE = 2048  # of expression that may lie on disk
 
 
 class CellWhisperer:
@@ -65,7 +66,7 @@ class CellWhisperer:
         net, words = load_whisperer(folder)
         return cls(net, read_tokens(folder / "genes.csv"), words, device)
 
-    def embed_expression(self, x: F32, genes: Sequence[str]) -> F32:
+    def embed_expression(self, x: Rows, genes: Sequence[str]) -> F32:
         """(n, g) log1p CP10K, genes by symbol or Ensembl id -> (n, 2048) unit rows; each spot by itself.
 
         Raises ValueError with fewer than 100 genes that Geneformer knows.
@@ -76,9 +77,11 @@ class CellWhisperer:
                 f"Only {len(columns)} of the {len(genes)} genes are known to {self.card.name}; it needs {LEAST_GENES} "
                 "human genes by symbol or Ensembl id."
             )
-        values = np.expm1(np.asarray(x, np.float64)[:, columns])
-        ids, mask = rank_encode(values, tokens, medians)
-        return self._run(ids, mask, self._net.embed_ranks, CELLS.get(self._device.type, 4))
+        step, parts = CELLS.get(self._device.type, 4), []
+        for start in range(0, max(len(x), 1), SPOTS_AT_ONCE):
+            values = np.expm1(np.asarray(x[start : start + SPOTS_AT_ONCE], np.float64)[:, columns])
+            parts.append(self._run(*rank_encode(values, tokens, medians), self._net.embed_ranks, step))
+        return np.concatenate(parts)
 
     def encode_text(self, texts: Sequence[str]) -> F32:
         """q texts -> (q, 2048) unit rows; what is longer than BERT's positions is cut."""

@@ -1,5 +1,6 @@
 """Expression with a released DeepSpot model, once `python app.py models convert deepspot FOLDER` has read it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from models.card import Card, ModelUnavailable
 from models.checkpoint import need, read_config
 from models.deepspot import GeneTable, read_genes
-from models.protocols import F32, TilePlan
+from models.neighbourhoods import with_neighbours
+from models.protocols import F32, Rows, TilePlan
 
 if TYPE_CHECKING:
     from models.networks.deepspot_published import PublishedDeepSpot
@@ -73,16 +75,23 @@ class PublishedPredictor:
             )
         return cls(load_into(PublishedDeepSpot(*sizes), folder), config, genes, (device, folder.parent))
 
-    def predict_expression(self, embeddings: F32, neighbours: NDArray[np.int64]) -> F32:
+    def predict_expression(self, embeddings: Rows, neighbours: NDArray[np.int64]) -> F32:
         """(n, 1 + sub_grid**2, d) embeddings, (n, m) neighbour rows, -1 for none -> (n, g) log1p CP10K, >= 0."""
+        parts = list(self.expression_parts(embeddings, neighbours))
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.genes)), np.float32)
+
+    def expression_parts(self, embeddings: Rows, neighbours: NDArray[np.int64]) -> Iterator[F32]:
+        """The same, some rows at a time."""
+        expected = (self.plan.tiles_per_spot, self._net.phi_weight.shape[2])
+        if len(embeddings.shape) != 3 or embeddings.shape[1:] != expected:
+            raise ValueError(f"Embeddings must be (n, {expected[0]}, {expected[1]}), got {embeddings.shape}.")
+        empty = self._empty_surroundings(neighbours)
+        for bags, rows, wanted in with_neighbours(embeddings, neighbours):
+            yield self._predict(bags, rows, empty)[:wanted]
+
+    def _predict(self, embeddings: F32, neighbours: NDArray[np.int64], empty: F32) -> F32:
         import torch
 
-        expected = (self.plan.tiles_per_spot, self._net.phi_weight.shape[2])
-        if embeddings.ndim != 3 or embeddings.shape[1:] != expected:
-            raise ValueError(f"Embeddings must be (n, {expected[0]}, {expected[1]}), got {embeddings.shape}.")
-        if not len(embeddings):
-            return np.zeros((0, len(self.genes)), np.float32)
-        empty = self._empty_surroundings(neighbours)
         with torch.inference_mode():
             bags, rows, alone = (
                 torch.from_numpy(np.ascontiguousarray(part)).to(self._device)

@@ -6,6 +6,7 @@ spot may not.
 """
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import Card, ModelUnavailable
-from models.protocols import F32, TilePlan
+from models.protocols import F32, Rows, TilePlan
 from models.published.vit_encoder import CPU_TILES, in_batches
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 GENES = 19368  # gene tokens in the released tokens.csv
 TILE_PX = 224
+ROWS_AT_ONCE = 2048
 SOURCE_OF_GENES = "scgpt"  # whose gene embeddings ask the decoder; the authors' default
 FILES = ("model.safetensors", "tokens.csv")
 LICENSE = "CC-BY-NC-SA-4.0"
@@ -105,8 +107,14 @@ class DeepSpotM:
                 raise ModelUnavailable(f"{folder / 'tokens.csv'} lacks the columns token and token_type.")
             return cls(tuple(row["token"] for row in rows if row["token_type"] == "gene"))
 
-    def predict_expression(self, embeddings: F32, neighbours: NDArray[np.int64]) -> F32:
+    def predict_expression(self, embeddings: Rows, neighbours: NDArray[np.int64]) -> F32:
         """(n, 1, g) as `DeepSpotMTiles` gives it -> (n, g), below zero cut."""
+        parts = list(self.expression_parts(embeddings, neighbours))
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.genes)), np.float32)
+
+    def expression_parts(self, embeddings: Rows, _neighbours: NDArray[np.int64]) -> Iterator[F32]:
+        """The same, some rows at a time."""
         if embeddings.shape[1:] != (1, len(self.genes)):
             raise ValueError(f"Embeddings must be (n, 1, {len(self.genes)}), got {embeddings.shape}.")
-        return np.asarray(np.maximum(embeddings[:, 0], 0), np.float32)
+        for start in range(0, len(embeddings), ROWS_AT_ONCE):
+            yield np.asarray(np.maximum(embeddings[start : start + ROWS_AT_ONCE][:, 0], 0), np.float32)
