@@ -19,7 +19,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from models.card import Card
-from models.protocols import F32
+from models.protocols import F32, Rows
 from models.registry import load, model_class, model_set
 from tools.errors import SlideError
 from tools.manifest import Entry
@@ -27,6 +27,7 @@ from tools.outcome import Outcome, broken, failed, prepare_entry
 from tools.prepare import Runtime
 from tools.workspace import Workspace
 
+ROWS = 256  # spots in one call of a joint model
 START_S, PATIENCE_S, PAUSE_S = 120.0, 600.0, 2.0  # until an encoder is there; until it is back; between two looks
 
 
@@ -151,9 +152,10 @@ class _Elsewhere:
         """As ImageEncoder says."""
         return self._call("encode_image", tiles)
 
-    def embed_expression(self, x: F32, genes: Sequence[str]) -> F32:
-        """As JointModel says."""
-        return self._call("embed_expression", x, list(genes))
+    def embed_expression(self, x: Rows, genes: Sequence[str]) -> F32:
+        """As JointModel says, for models that look at each spot by itself: so many rows a call."""
+        parts = (np.asarray(x[start : start + ROWS], np.float32) for start in range(0, x.shape[0], ROWS))
+        return np.concatenate([self._call("embed_expression", part, list(genes)) for part in parts])
 
     def _call(self, method: str, *args: Any) -> F32:
         """Ask the nearest actor; where it is gone the others, and again, until one of them is back."""
@@ -170,9 +172,13 @@ class _Elsewhere:
 
 
 def _prepare_slide(workspace: Workspace, entry: Entry, runtime: Runtime, actors: Sequence[Any]) -> Outcome:
-    """What a task does: every stage of one slide on CPUs, its tiles encoded by the actors."""
+    """What a task does: every stage of one slide on CPUs, its tiles encoded by the actors.
+
+    So are its spots, where the joint model reads each by itself as a language model does; others are one product.
+    """
     models = model_set(entry.options.models)
-    elsewhere = {name: _Elsewhere(name, actors) for name in (models.encoder, models.joint)}
+    names = [models.encoder, *([models.joint] if model_class(models.joint).card.ranks_genes else [])]
+    elsewhere = {name: _Elsewhere(name, actors) for name in names}
     return prepare_entry(workspace, entry, replace(runtime, device="cpu", elsewhere=elsewhere))
 
 
