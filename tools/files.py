@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -62,6 +63,18 @@ def writing(path: Path) -> Iterator[None]:
         if code not in REFUSED:
             raise
         raise SlideError(f"{path} cannot be written: {REFUSED[code]}.") from error
+
+
+def need_room(path: Path, size: int) -> None:
+    """Raise SlideError where the disk of `path` has less than `size` bytes free.
+
+    HDF5 must not run into the end of a disk: what it could not write makes it crash when the process ends.
+    """
+    free = shutil.disk_usage(next(folder for folder in path.parents if folder.exists())).free
+    if free < size:
+        raise SlideError(
+            f"{path} cannot be written: it may take {size / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free on this disk."
+        )
 
 
 def sweep(folder: Path) -> list[Path]:

@@ -20,7 +20,7 @@ from models.protocols import F32
 from models.registry import fitting_sets, load, model_class, model_set, require
 from tools.checksums import damage, seal, sealed
 from tools.errors import SlideError
-from tools.files import read_json, sweep, write_json, writing
+from tools.files import need_room, read_json, sweep, write_json, writing
 from tools.given_spots import is_space_ranger, read_spots, space_ranger_image, with_mpp
 from tools.h5ad import read_h5ad
 from tools.image_text import shares_tiles
@@ -36,6 +36,7 @@ from tools.workspace import PrepareOptions, SlideState, Workspace
 
 __all__ = ["STAGES", "PrepareOptions", "Runtime", "prepare", "tile"]
 log = logging.getLogger(__name__)
+SPARE_BYTES = 4_000_000  # of an h5ad beside its arrays: the picture, names, what compression does not gain
 WAITING = "wait for another run"
 
 
@@ -244,13 +245,17 @@ class _Job:
         embeddings = StoredRows(self._output("embeddings"))
         digests = {card.name: ",".join(checksums(card, self.runtime.models_dir)) for card in self._cards()}
         predictor = self._load("predictor")
+        need_room(self._output("expression"), 4 * len(self.spots) * len(predictor.genes) + SPARE_BYTES)
         write_expression(self._output("expression"), embeddings, self.slide, self.spots, predictor, digests)
         self.state.facts["genes"] = len(predictor.genes)
         progress("infer expression", 1, 1)
 
     def _make_joint(self, _recipe: str, progress: Progress) -> None:
         progress("embed expression", 0, 1)
-        write_joint(self._output("joint"), self._load("joint"), self._seen())
+        path, joint, seen = self._output("joint"), self._load("joint"), self._seen()
+        vectors = 4 * len(self.spots) * (joint.card.dim + sum(rows.shape[1] for rows in seen.values()))
+        need_room(path, path.stat().st_size + vectors + SPARE_BYTES)
+        write_joint(path, joint, seen)
         progress("embed expression", 1, 1)
 
     def _seen(self) -> dict[str, F32]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tools.export.layers import MapLayer, label_of, unique_columns
-from tools.files import atomic
+from tools.files import atomic, need_room
 from tools.prepared import PreparedSlide
 from tools.regions import Region
 
@@ -63,6 +63,8 @@ def write_h5ad(
     if found:
         data.obs["regions"] = [row["regions"] for row in spot_table(slide, found)]
         data.uns["regions"] = json.dumps([_outline(region) for region in found])
+    arrays = [data.X, *data.obsm.values(), *data.layers.values()]
+    need_room(path, sum(int(getattr(array, "nbytes", 0)) for array in arrays) + 4_000_000)
     with atomic(path) as part:
         data.write_h5ad(part, compression="gzip")
     return path
