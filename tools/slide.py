@@ -4,6 +4,8 @@ Planes: `l0_` level-0 pixels; `level_` pixels of the level that is read; `um` mi
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +23,8 @@ from tools.flat_image import ArraySlide, read_flat_image, unreadable
 U8 = NDArray[np.uint8]
 MPP_RANGE = (0.02, 30.0)  # um/px; outside, a stored value is a screen resolution or a mistake
 TILE_PX = 254
+STRIP_PX = 32 << 20  # pixels that are held at once while a thumbnail is made
+CACHE_BYTES = (32 << 20, 384 << 20)  # OpenSlide's own cache of decoded tiles, and the most that it is widened to
 SLIDE_SUFFIXES = (".svs", ".ndpi", ".scn", ".bif", ".mrxs", ".svslide", ".vms", ".vmu", ".dcm", ".czi")
 
 
@@ -64,6 +68,9 @@ class Slide:
 
         What lies outside the slide is white. Raises SlideError where the file is damaged.
         """
+        return np.asarray(self._region(l0_x, l0_y, level, width, height))
+
+    def _region(self, l0_x: int, l0_y: int, level: int, width: int, height: int) -> Image.Image:
         try:
             region = self.handle.read_region((l0_x, l0_y), level, (width, height))
         except openslide.OpenSlideError as error:
@@ -79,7 +86,7 @@ class Slide:
         left, top = math.floor(l0_left), math.floor(l0_top)
         level_side = l0_side / down
         size = math.ceil((l0_left - left + l0_side) / down) + 1
-        region = Image.fromarray(self.read(left, top, level, size, size))
+        region = self._region(left, top, level, size, size)
         dx, dy = (l0_left - left) / down, (l0_top - top) / down
         box = (dx, dy, dx + level_side, dy + level_side)
         return np.asarray(region.resize((px, px), Image.Resampling.BICUBIC, box=box))
@@ -93,12 +100,50 @@ class Slide:
         return self.read(int(l0_x) - d // 2, int(l0_y) - d // 2, 0, d, d)
 
     def thumbnail(self, max_px: int) -> U8:
-        """The whole slide, its longer side at most `max_px`: (h, w, 3)."""
+        """The whole slide, its longer side at most `max_px`: (h, w, 3).
+
+        A level too large to be held is read in strips, each made small before the next is read.
+        """
+        level = self.handle.get_best_level_for_downsample(max(self.width, self.height) / max_px)
         try:
+            if math.prod(self.handle.level_dimensions[level]) > STRIP_PX:
+                return self._thumbnail_by_strips(level, max_px)
             thumb = self.handle.get_thumbnail((max_px, max_px))
         except openslide.OpenSlideError as error:
             raise SlideError(f"{self.path.name} is damaged: its pixels cannot be read ({error}).") from error
         return np.asarray(thumb.convert("RGB"))
+
+    def _thumbnail_by_strips(self, level: int, max_px: int) -> U8:
+        level_w, level_h = self.handle.level_dimensions[level]
+        factor = max(1, max(level_w, level_h) // max_px)
+        rows = max(1, STRIP_PX // level_w // factor) * factor
+        small = Image.new("RGB", (math.ceil(level_w / factor), math.ceil(level_h / factor)))
+        for level_y in range(0, level_h, rows):
+            l0_y = round(level_y * self.handle.level_downsamples[level])
+            strip = self._region(0, l0_y, level, level_w, min(rows, level_h - level_y))
+            small.paste(strip.reduce(factor), (0, level_y // factor))
+        small.thumbnail((max_px, max_px), Image.Resampling.LANCZOS)
+        return np.asarray(small)
+
+    @contextmanager
+    def sharing_decoded(self, side_um: float, px: int) -> Iterator[None]:
+        """While tiles of `side_um` are read row by row, keep as much decoded as one row of them shares with the next.
+
+        OpenSlide alone keeps 32 MB, and on a wide slide decodes what lies under overlapping tiles again for every row.
+        """
+        if not isinstance(self.handle, openslide.OpenSlide):
+            yield
+            return
+        l0_side = side_um / self.scale
+        level = self.handle.get_best_level_for_downsample(max(1.0, l0_side / px))
+        stored = int(self.handle.properties.get(f"openslide.level[{level}].tile-height", 256))
+        level_side = l0_side / self.handle.level_downsamples[level]
+        band = 4 * self.handle.level_dimensions[level][0] * (level_side + 2 * stored)
+        self.handle.set_cache(openslide.OpenSlideCache(int(np.clip(band, *CACHE_BYTES))))
+        try:
+            yield
+        finally:
+            self.handle.set_cache(openslide.OpenSlideCache(CACHE_BYTES[0]))
 
     @cached_property
     def deepzoom(self) -> DeepZoomGenerator:
@@ -172,9 +217,9 @@ def _stored_mpp(path: Path, handle: Any) -> float | None:
     return mean
 
 
-def _on_white(region: Image.Image) -> U8:
+def _on_white(region: Image.Image) -> Image.Image:
+    if region.getchannel("A").getextrema()[0] == 255:
+        return region.convert("RGB")
     rgba = np.asarray(region)
-    if rgba[..., 3].min() == 255:
-        return rgba[..., :3]
     alpha = rgba[..., 3:].astype(np.uint16)
-    return ((rgba[..., :3] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8)
+    return Image.fromarray(((rgba[..., :3] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8))

@@ -166,3 +166,17 @@ def test_a_native_square_is_level_0_as_it_is(he_png: Path) -> None:
     d = 55
     assert tile.shape == (d, d, 3)
     np.testing.assert_array_equal(tile, slide.read(301 - d // 2, 207 - d // 2, 0, d, d))
+
+
+def test_a_thumbnail_in_strips_is_the_thumbnail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, pixels = tmp_path / "wide.tif", np.repeat(np.repeat(he_pixels(), 2, axis=0), 2, axis=1)
+    tifffile.imwrite(path, pixels, photometric="rgb", tile=(256, 256), compression="jpeg")
+    slide = open_slide(path, 1.0)
+    whole = slide.thumbnail(300).astype(int)
+    monkeypatch.setattr("tools.slide.STRIP_PX", 2 * WIDTH * 100)
+    strips = slide.thumbnail(300).astype(int)
+    assert strips.shape == whole.shape
+    assert np.abs(strips - whole).mean() < 1.0 and np.percentile(np.abs(strips - whole), 99) < 12
+    with slide.sharing_decoded(100, 50):
+        shared = slide.read_square(500, 400, 100, 50)
+    assert (shared == slide.read_square(500, 400, 100, 50)).all()
