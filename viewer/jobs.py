@@ -110,6 +110,11 @@ class Jobs:
             job.stop.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    @property
+    def working(self) -> bool:
+        """Whether a slide is being prepared now."""
+        return any(job.state == "running" for job in list(self._jobs.values()))
+
     def counts(self) -> dict[str, int]:
         """How many run and how many wait."""
         states = [job.state for job in list(self._jobs.values())]

@@ -124,7 +124,7 @@ def serve(settings: Settings) -> None:
     )
     Server(config, app, settings.shutdown_s).run()
     event("stopped")
-    _leave()
+    _leave(app)
 
 
 def _sweep(visits: Visits) -> None:
@@ -133,13 +133,16 @@ def _sweep(visits: Visits) -> None:
         visits.sweep()
 
 
-def _leave() -> None:
+def _leave(app: FastAPI) -> None:
     """End this process even where a thread is deep in a stage of a slide; it goes on from what is finished."""
+
+    def at_work() -> bool:
+        return bool(app.state.jobs.working or app.state.visits.busy())
+
     until = time.monotonic() + LAST_WORDS_S
-    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread() and not thread.daemon]
-    while any(thread.is_alive() for thread in others) and time.monotonic() < until:
+    while at_work() and time.monotonic() < until:
         time.sleep(0.1)
-    if any(thread.is_alive() for thread in others):
+    if at_work():
         logging.shutdown()
         sys.stderr.flush()
         os._exit(0)
