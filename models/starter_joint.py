@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LEAST_GENES = 200
 LEAST_SPOTS = 20
 Z_LIMIT = 5.0
+KEPT_TEXTS = 4_000  # codes of texts that are held
 ROWS_AT_ONCE = 2048  # of expression that may lie on disk
 _FILLER = """
     expression expressed expressing express gene genes of the in high low level levels positive cells
@@ -107,7 +108,10 @@ class StarterJoint:
         if new:
             for text, vector in zip(new, self._sentence_codes(new), strict=True):
                 self._cache[text] = self._with_genes(text, vector)
-        return np.stack([self._cache[text] for text in texts]) if texts else np.zeros((0, self.card.dim), np.float32)
+        found = np.stack([self._cache[text] for text in texts]) if texts else np.zeros((0, self.card.dim), np.float32)
+        while len(self._cache) > KEPT_TEXTS:  # the oldest go
+            self._cache.pop(next(iter(self._cache)), None)
+        return found
 
     def nearest_terms(self, text: str, k: int = 5) -> list[tuple[str, float]]:
         """The k known terms that mean nearly the same, with the cosine of their sentences; a gene is known."""
