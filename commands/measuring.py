@@ -1,6 +1,7 @@
 """Numbers about one slide, or about all of them."""
 
 import csv
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,6 @@ from commands.shared import (
     open_or_prepare,
     runtime_of,
     settings_from,
-    stdout,
     workspace_of,
 )
 from terminal import errors_as_sentences, print_json
@@ -38,6 +38,7 @@ def score(
     """Score every spot for phrases, as CSV: spot, x, y, <query>... (SDs of unrelated phrases)."""
     settings = settings_from(workspace=workspace, device=device)
     with errors_as_sentences():
+        from tools.files import atomic
         from tools.measured import open_measured
         from tools.score import scorer_for
 
@@ -51,8 +52,12 @@ def score(
             [spot, f"{x:.1f}", f"{y:.1f}", *(f"{column[i]:.4f}" for column in columns)]
             for i, (spot, (x, y)) in enumerate(zip(prepared.spots.ids, prepared.spots.l0_xy, strict=True))
         ]
-        with out.open("w", newline="") if out else stdout() as stream:
-            csv.writer(stream).writerows([["spot", "x", "y", *queries], *rows])
+        table = [["spot", "x", "y", *queries], *rows]
+        if out is None:
+            csv.writer(sys.stdout).writerows(table)
+        else:
+            with atomic(out) as part, part.open("w", newline="", encoding="utf-8") as stream:
+                csv.writer(stream).writerows(table)
 
 
 def genes(

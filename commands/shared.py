@@ -1,8 +1,5 @@
 """What every command shares: options, settings, the workspace, and opening a slide."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -80,9 +77,3 @@ def open_or_prepare(settings: Settings, slide: str, mpp: float | None) -> "Prepa
     say(f"{state.name} is not prepared yet; preparing it first.")
     known = state.options if state.state != "new" else PrepareOptions(models=settings.models)
     return run_prepare(settings, slide, known if mpp is None else PrepareOptions(mpp, models=known.models))
-
-
-@contextmanager
-def stdout() -> Iterator[Any]:
-    """Standard output as a stream that is not closed."""
-    yield sys.stdout

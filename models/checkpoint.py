@@ -4,7 +4,9 @@ Arrays come as numpy, so that models without a network need no torch.
 """
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,28 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def write(folder: Path, arrays: Mapping[str, NDArray[Any]], config: Mapping[str, Any]) -> None:
-    """Write both files into `folder`."""
+    """Write both files into `folder`.
+
+    Without its config a model counts as missing: a run that is killed in between leaves no weights with another config.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "model.safetensors")
-    (folder / "model.safetensors").chmod(0o644)
-    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    with whole(folder / "model.safetensors") as part:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, part)
+        part.chmod(0o644)
+        (folder / "config.json").unlink(missing_ok=True)
+    with whole(folder / "config.json") as part:
+        part.write_text(json.dumps(config, indent=1) + "\n")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends well."""
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

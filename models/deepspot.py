@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.card import Card, ModelUnavailable
 from models.centring import minus, slide_means
-from models.checkpoint import need, read_config
+from models.checkpoint import need, read_config, whole
 from models.protocols import F32, Rows, TilePlan
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def read_genes(path: Path) -> GeneTable:
 
 def write_genes(path: Path, table: GeneTable) -> None:
     """The inverse of `read_genes`."""
-    with path.open("w", newline="") as file:
+    with whole(path) as part, part.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["gene", "ensembl_id", "reliability"])
         for gene, ensembl_id, value in zip(*table, strict=True):

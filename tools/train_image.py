@@ -22,6 +22,7 @@ from models.training.metrics import pearson_per_gene
 from models.training.projection import Projection, fit_projection
 from models.training.targets import Programmes, fit_programmes
 from tools.datasets import knowledge
+from tools.files import write_text
 from tools.image_material import PLAN, ImageMaterial, Tissue, colour_floor, gather
 
 RANK = 32
@@ -40,7 +41,7 @@ def train_encoder(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
     material = gather(data, out, seed)
     projection = write_encoder(material.tissues, out)
     figures = _stability([_embed(projection, tissue) for tissue in material.tissues])
-    (out / StarterEncoder.card.name / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    write_text(out / StarterEncoder.card.name / "figures.json", json.dumps(figures, indent=1) + "\n")
     return figures
 
 
@@ -59,7 +60,7 @@ def train_deepspot(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
     material = gather(data, out, seed)
     figures, reliability = evaluate_deepspot(material, list(held_out(material, FOLDS, seed)), data)
     folder = write_deepspot(material, reliability, data, out, seed)
-    (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    write_text(folder / "figures.json", json.dumps(figures, indent=1) + "\n")
     return figures
 
 
@@ -85,33 +86,39 @@ def write_deepspot(material: ImageMaterial, reliability: F32, data: Path, out: P
 
 @dataclass(frozen=True)
 class Fold:
-    """Sections of a patient of whom nothing was seen, encoder included, and what is predicted for them, (n, g) each."""
+    """Encoder and head of some patients, and sections of a patient of whom nothing was seen, encoder included."""
 
     train: str
     test: str
     seen: list[Tissue]
     unseen: list[Tissue]
-    predicted: list[F32]
-    other_look: list[F32]
-    embedded: list[F32]  # (n, k, d) each
+    projection: Projection
+    net: DeepSpotNet
+    programmes: Programmes
+    reference: F32
+
+    def embed(self, features: NDArray[np.float16]) -> F32:
+        """Features (n, k, 1024) -> embeddings (n, k, d)."""
+        return self.projection(features.astype(np.float32))
+
+    def predict(self, features: NDArray[np.float16], neighbours: NDArray[np.int64]) -> F32:
+        """Features (n, k, 1024) of one section -> deviations of expression from its mean (n, g)."""
+        scores = predict_scores(self.net, centre(self.embed(features), self.reference), neighbours)
+        return np.asarray(scores @ self.programmes.loadings, np.float32)
+
+    def predicted(self, look: int = 0) -> list[F32]:
+        """What is predicted for the unseen sections under one of their looks, (n, g) each."""
+        return [self.predict(tissue.features[look], tissue.neighbours) for tissue in self.unseen]
 
 
 def held_out(material: ImageMaterial, folds: Sequence[tuple[str, str]], seed: int) -> Iterator[Fold]:
-    """Train on the patients of each fold's first word (a letter each), predict those of its second."""
+    """Train on the patients of each fold's first word (a letter each), for those of its second."""
     for train, test in folds:
         seen = [tissue for tissue in material.tissues if tissue.patient in train.split("+")]
         unseen = [tissue for tissue in material.tissues if tissue.patient == test]
         projection = _learn_to_see(seen)
         net, programmes, reference = _fit(seen, [_embed(projection, tissue) for tissue in seen], seed)
-        views: tuple[list[F32], list[F32]] = ([], [])
-        embedded = []
-        for tissue in unseen:
-            looks = _embed(projection, tissue)
-            embedded.append(looks[0])
-            for view, look in zip(views, (looks[0], looks[-1]), strict=True):
-                scores = predict_scores(net, centre(look, reference), tissue.neighbours)
-                view.append(np.asarray(scores @ programmes.loadings, np.float32))
-        yield Fold(train, test, seen, unseen, *views, embedded)
+        yield Fold(train, test, seen, unseen, projection, net, programmes, reference)
 
 
 def evaluate_deepspot(material: ImageMaterial, folds: Sequence[Fold], data: Path) -> tuple[dict[str, float], F32]:
@@ -125,11 +132,11 @@ def evaluate_deepspot(material: ImageMaterial, folds: Sequence[Fold], data: Path
         measured = [tissue for tissue in fold.seen if tissue.measured is not None]
         squares = [(t.measured**2).mean(axis=0) for t in measured if t.measured is not None]
         order = np.argsort(-np.mean(squares, axis=0))
-        r = _mean_pearson(fold.predicted, fold.unseen)
+        r = _mean_pearson(fold.predicted(), fold.unseen)
         per_gene.append(r)
         rows = {
             "model": r,
-            "model, another look": _mean_pearson(fold.other_look, fold.unseen),
+            "model, another look": _mean_pearson(fold.predicted(-1), fold.unseen),
             "colour floor": _mean_pearson(colour_floor(data, measured, fold.unseen), fold.unseen),
         }
         for kind, values in rows.items():

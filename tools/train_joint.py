@@ -25,6 +25,7 @@ from models.training.signatures import (
 from models.training.targets import CLASSES
 from tools.datasets import her2st, knowledge
 from tools.datasets.sections import Section, log1p_cp10k
+from tools.files import write_text
 
 DIM = 256
 SCALE_FLOOR = 0.2
@@ -86,7 +87,7 @@ def train_joint(data: Path, out: Path, seed: int = 0) -> dict[str, float]:
     material = gather(data, seed)
     figures = evaluate_joint(material, seed)
     folder = write_joint(out, *fit(material, material.sections))
-    (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    write_text(folder / "figures.json", json.dumps(figures, indent=1) + "\n")
     return figures
 
 
@@ -95,7 +96,7 @@ def write_joint(out: Path, arrays: checkpoint.Arrays, config: dict[str, object],
     folder = out / StarterJoint.card.name
     halved = {name: array.astype(np.float16 if array.ndim > 1 else np.float32) for name, array in arrays.items()}
     checkpoint.write(folder, halved, config)
-    (folder / "terms.json").write_text(json.dumps(lists) + "\n")
+    write_text(folder / "terms.json", json.dumps(lists) + "\n")
     return folder
 
 

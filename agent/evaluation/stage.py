@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tools.files import atomic
 from tools.prepare import prepare
 from tools.workspace import PrepareOptions, Workspace
 
@@ -23,7 +24,8 @@ def draw_tissue(path: Path, seed: int = 0) -> Path:
     speckled = rng.integers(0, 2, (height // 2, width // 2)).repeat(2, 0).repeat(2, 1).astype(bool)
     image[((y - 330) ** 2 + (x - 580 + 150 * seed) ** 2 < 85**2) & speckled] = (70, 40, 120)
     image += rng.normal(0, 6, image.shape)
-    Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(path)
+    with atomic(path) as part:
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(part)
     return path
 
 

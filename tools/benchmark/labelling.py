@@ -10,6 +10,7 @@ from tools.benchmark.cell_type_labels import label_spots, read_reference
 from tools.benchmark.config import read_mapping
 from tools.benchmark.labels import dominant_class, read_table
 from tools.errors import ToolError
+from tools.files import atomic
 
 
 def label_by_proportions(table: Path, classes: Path | None, out: Path) -> dict[str, Any]:
@@ -19,7 +20,8 @@ def label_by_proportions(table: Path, classes: Path | None, out: Path) -> dict[s
     proportions = read_table(table, None)
     named = read_mapping(classes) if classes is not None else {str(name): [str(name)] for name in proportions.columns}
     labels = dominant_class(proportions, named, table.name).dropna()
-    labels.rename("label").rename_axis("barcode").to_csv(out)
+    with atomic(out) as part:
+        labels.rename("label").rename_axis("barcode").to_csv(part)
     return {"spots": len(labels), "labels": dict(Counter(map(str, labels))), "from": "proportions"}
 
 
@@ -43,7 +45,8 @@ def label_by_reference(measured: Path, teaching: Teaching, out: Path) -> dict[st
     groups = read_mapping(teaching.classes) if teaching.classes is not None else {}
     taught = read_reference(teaching.reference, teaching.column, groups, teaching.cells, teaching.seed)
     found = label_spots(taught, measured, teaching.genes)
-    found.table.to_csv(out, float_format="%.4f")
+    with atomic(out) as part:
+        found.table.to_csv(part, float_format="%.4f")
     return {
         "spots": len(found.table), "labels": dict(Counter(found.table["label"])), "from": "logistic regression",
         "genes": found.genes, "reference cells": found.cells, "accuracy": found.accuracy,

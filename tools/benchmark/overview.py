@@ -6,7 +6,7 @@ from typing import Any
 
 from tools.benchmark.summary import MACRO
 from tools.benchmark.tables import markdown
-from tools.files import read_json
+from tools.files import read_json, write_text
 
 INTRO = """# Benchmark
 
@@ -36,7 +36,7 @@ def write_overview(folder: Path, names: Sequence[str]) -> None:
             parts.append(_entry(name, found))
     if (folder / "guide.md").is_file():
         parts.insert(1, "How to run it on your own labels: [guide.md](guide.md).\n")
-    (folder / "README.md").write_text("\n".join(parts))
+    write_text(folder / "README.md", "\n".join(parts))
 
 
 def _entry(name: str, found: dict[str, Any]) -> str:

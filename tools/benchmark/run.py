@@ -23,7 +23,7 @@ from tools.benchmark.samples import Sample, read_samples
 from tools.benchmark.scored import Scorer
 from tools.benchmark.scorers import Fused, Given, ImageText, Measured, Molecular
 from tools.benchmark.summary import all_differences
-from tools.files import atomic, write_json
+from tools.files import atomic, write_json, write_text
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,11 @@ def _write(results: Results, roads: Roads, folder: Path, seed: int) -> dict[str,
     for section in made.sections:
         for block in section.blocks:
             if isinstance(block.value, Picture) and block.value.beside:
-                (folder / block.value.name).write_bytes(block.value.data)
-    (folder / "README.md").write_text(to_markdown(made))
-    (folder / "report.html").write_text(to_html(made))
-    (folder / "config.yaml").write_text(as_yaml(results.config))
+                with atomic(folder / block.value.name) as part:
+                    part.write_bytes(block.value.data)
+    write_text(folder / "README.md", to_markdown(made))
+    write_text(folder / "report.html", to_html(made))
+    write_text(folder / "config.yaml", as_yaml(results.config))
     rows: dict[str, list[tables.Row]] = {
         "tables": tables.summary_rows(results.judged, results.config),
         "classes": tables.class_rows(results.judged, results.config),

@@ -18,6 +18,7 @@ from tools.benchmark.counts import read_counts
 from tools.benchmark.labels import for_group, read_labels
 from tools.benchmark.paths import find, need, sample_names, unzipped
 from tools.errors import ToolError
+from tools.files import atomic
 from tools.given_spots import read_spots
 from tools.slide import open_slide
 
@@ -157,18 +158,18 @@ def _slide_of_h5ad(config: Config, name: str, root: Path, work: Path) -> Path | 
 def write_image(path: Path, pixels: NDArray[np.generic]) -> Path:
     """(h, w, 3) uint8, or floats up to 1, as a PNG, unless it is there."""
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
         if pixels.dtype != np.uint8:
             pixels = np.asarray(pixels, np.float64)
             pixels = np.rint(pixels * (255 if pixels.max() <= 1 else 1)).clip(0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(path, compress_level=1)
+        with atomic(path) as part:
+            Image.fromarray(pixels).save(part, compress_level=1)
     return path
 
 
 def write_spots(path: Path, ids: tuple[str, ...], l0_xy: NDArray[np.float64], array: NDArray[np.generic]) -> Path:
     """A CSV of spots as `prepare --spots` reads it; `array` (n, 2) row and column."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame({"spot": ids, "x": l0_xy[:, 0], "y": l0_xy[:, 1]})
     table[["array_row", "array_col"]] = np.asarray(array, np.int64)
-    table.to_csv(path, index=False)
+    with atomic(path) as part:
+        table.to_csv(part, index=False)
     return path

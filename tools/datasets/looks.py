@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from models.protocols import F32, TilePlan
 from models.training.augment import Look, draw_look, with_look
 from tools.datasets.consep import SourceImage, fields
 from tools.datasets.sections import U8, Section, cut_square, read_rgb
+from tools.files import atomic
 from tools.tiles import sub_tiles
 
 Encode = Callable[[U8], F32]
@@ -48,11 +50,19 @@ def source_look(
     return bag_features(np.concatenate(parts), plan, encode)
 
 
+def coarse(tiles: U8, um_per_px: float, coarse_um: float) -> U8:
+    """(n, px, px, 3) tiles of `um_per_px` as a scan of `coarse_um` um/px shows them, brought back to their size."""
+    side = tiles.shape[1]
+    small = max(1, round(side * um_per_px / coarse_um))
+    images = [Image.fromarray(tile).resize((small, small), Image.Resampling.BOX) for tile in tiles]
+    return np.stack([np.asarray(image.resize((side, side), Image.Resampling.BICUBIC)) for image in images])
+
+
 def cached(path: Path, make: Callable[[], NDArray[np.float16]]) -> NDArray[np.float16]:
     """The array in `path`, made first if it is not there."""
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, make())
+        with atomic(path) as part:
+            np.save(part, make())
     return np.asarray(np.load(path))
 
 
