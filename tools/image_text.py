@@ -5,18 +5,24 @@ from pathlib import Path
 import numpy as np
 
 from models.protocols import F32, ExpressionPredictor, ImageEncoder, ImageTextModel
-from models.registry import load
+from models.registry import load, model_class
 from tools.files import atomic, digest, sha256_of_weights
 from tools.slide import Slide
 from tools.spots import Spots
+from tools.tile_cache import Known, TileCache
 from tools.tiles import Progress, embed_tiles
 
 
 def embed_images(
-    slide: Slide, spots: Spots, model: ImageTextModel, encoder: ImageEncoder, progress: Progress | None = None
+    slide: Slide,
+    spots: Spots,
+    model: ImageTextModel,
+    encoder: ImageEncoder,
+    progress: Progress | None = None,
+    known: Known | None = None,
 ) -> F32:
     """Tiles of a slide, cut as the model wants them and encoded by `encoder` -> (n, d) unit rows."""
-    return model.project_image(embed_tiles(slide, spots, encoder, model.plan, progress)[:, 0])
+    return model.project_image(embed_tiles(slide, spots, encoder, model.plan, progress, known)[:, 0])
 
 
 def shares_tiles(model: ImageTextModel, predictor: ExpressionPredictor) -> bool:
@@ -39,6 +45,9 @@ def kept_embedding(
     kept = folder / f"image-text-{name}-{made_from}.npy"
     if not kept.exists():
         encoder = model if model.encoder == name else load(model.encoder, device, models_dir)
+        where = (model_class(model.encoder).card, models_dir)
+        cache = TileCache.of(folder.parent.parent, slide, spots, model.plan, where)
+        known = cache.known(spots, model.plan.sub_grid)  # another model set may have had the same tiles encoded
         with atomic(kept) as part:
-            np.save(part, embed_images(slide, spots, model, encoder))
+            np.save(part, embed_images(slide, spots, model, encoder, known=known))
     return np.asarray(np.load(kept), np.float32)

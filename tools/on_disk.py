@@ -32,6 +32,10 @@ class StoredRows:
         """A copy of some rows."""
         return np.array(self._mapped()[rows], np.float32)
 
+    def take(self, rows: NDArray[np.int64]) -> F32:
+        """A copy of rows anywhere in it."""
+        return np.array(self._mapped()[rows], np.float32)
+
     def column(self, number: int, step: int = X_ROWS) -> F32:
         """(n, ...) of one index of the second axis."""
         out = np.empty((self.shape[0], *self.shape[2:]), np.float32)

@@ -16,7 +16,8 @@ from typing import Any, Literal
 from filelock import Timeout
 
 from models.card import Card, ModelUnavailable
-from models.protocols import F32
+from models.device import use_compile
+from models.protocols import F32, Adaptive
 from models.registry import fitting_sets, load, model_class, model_set, require
 from tools.checksums import damage, seal, sealed
 from tools.errors import SlideError
@@ -31,6 +32,7 @@ from tools.recipes import STAGES, checksums, recipes
 from tools.slide import Slide, open_slide
 from tools.spots import Spots, spot_grid
 from tools.stages import save_spots, write_embeddings, write_expression, write_joint
+from tools.tile_cache import TileCache
 from tools.tiles import Progress, iter_embeddings
 from tools.workspace import PrepareOptions, SlideState, Workspace
 
@@ -53,6 +55,7 @@ class Runtime:
     chroma_url: str | None = None
     elsewhere: Mapping[str, Any] = field(default_factory=dict)
     index: bool = True
+    compile: bool = False  # networks go through torch.compile
 
 
 def silent(_stage: str, _done: int, _total: int) -> None:
@@ -91,6 +94,7 @@ def run_stages(
 
     A slide that the workspace does not know may come as the state that it shall have: its name and its file.
     """
+    use_compile(runtime.compile)
     job = _Job.open(workspace, slide, options, runtime)
     job.check_models()
     until = STAGES[-1] if runtime.index else STAGES[-2]
@@ -237,8 +241,17 @@ class _Job:
             )
         progress("load models", 1, 1)
         parts = self.folder / f"embeddings.parts-{recipe}"
-        encode_from = partial(iter_embeddings, self.slide, self.spots, encoder, predictor.plan)
-        write_embeddings(self._output("embeddings"), parts, encode_from, len(self.spots), progress)
+        plan, where = predictor.plan, (model_class(self.models.encoder).card, self.runtime.models_dir)
+        cache = TileCache.of(self.workspace.root, self.slide, self.spots, plan, where)
+        known = cache.known(self.spots, plan.sub_grid)
+        encode_from = partial(iter_embeddings, self.slide, self.spots, encoder, plan, known=known)
+
+        def told(stage: str, done: int, total: int) -> None:
+            trouble = encoder.trouble if isinstance(encoder, Adaptive) else ""
+            progress(f"{stage} ({trouble})" if trouble else stage, done, total)
+
+        write_embeddings(self._output("embeddings"), parts, encode_from, len(self.spots), told)
+        cache.add(self._output("embeddings"), self.spots, plan.sub_grid)
 
     def _make_expression(self, _recipe: str, progress: Progress) -> None:
         progress("infer expression", 0, 1)

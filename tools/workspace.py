@@ -7,6 +7,7 @@ workspace/
                 spots.npz       the spots
                 embeddings.npy  tile embeddings (n, k, d)
                 spots.h5ad      expression and joint embedding
+  cache/tiles/                  tile embeddings by content, shared by preparations; may be deleted
   chroma/                       the index over all slides; may be deleted and is rebuilt
 """
 
