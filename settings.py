@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     models: str = "starter"
     models_dir: Path | None = None
     device: str = "auto"
+    compile: bool = False  # networks through torch.compile: slower to start, on some GPUs faster to run
     demo_slide: Path = ROOT / "demo" / "cmu_small_region.svs"
 
     chat_model: str = "offline"

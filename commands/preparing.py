@@ -7,6 +7,7 @@ import typer
 
 from commands.cohort import Engine, prepare_cohort
 from commands.shared import (
+    CompileOption,
     DeviceOption,
     JsonOption,
     MppOption,
@@ -37,6 +38,7 @@ def prepare(
     layout: Annotated[str, typer.Option(help="hex or square.")] = "hex",
     models: Annotated[str | None, typer.Option(help="Model set.")] = None,
     device: DeviceOption = None,
+    compile: CompileOption = None,
     workspace: WorkspaceOption = None,
     engine: Annotated[str, typer.Option(help="local, or ray.")] = "local",
     workers: Annotated[int | None, typer.Option(min=1, help="Slides at a time on this machine.")] = None,
@@ -53,7 +55,7 @@ def prepare(
     Of many slides (a folder, a CSV with the columns slide, mpp, name, ...) each has its turn whatever becomes of the
     others; a table of them all is printed at the end and kept in the workspace as cohort.csv.
     """
-    settings = settings_from(workspace=workspace, models=models, device=device, chroma_url=chroma_url)
+    settings = settings_from(workspace=workspace, models=models, device=device, chroma_url=chroma_url, compile=compile)
     with errors_as_sentences():
         from tools.manifest import is_cohort
         from tools.workspace import PrepareOptions

@@ -21,6 +21,7 @@ SlideArgument = Annotated[str, typer.Argument(help="Name in the workspace, path 
 MppOption = Annotated[float | None, typer.Option(help="Microns per pixel, where the slide does not store them.")]
 DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")]
 LogOption = Annotated[Literal["text", "json"] | None, typer.Option(help="text, or json: one event a line on stderr.")]
+CompileOption = Annotated[bool | None, typer.Option(help="Run networks through torch.compile.")]
 ChatOption = Annotated[str | None, typer.Option(help="offline, or openai/<model> with OPENAI_API_KEY.")]
 
 
@@ -54,7 +55,7 @@ def runtime_of(settings: Settings) -> Any:
     """Where models run and the index lies."""
     from tools.prepare import Runtime
 
-    return Runtime(settings.device, settings.models_dir, settings.chroma_url)
+    return Runtime(settings.device, settings.models_dir, settings.chroma_url, compile=settings.compile)
 
 
 def run_prepare(settings: Settings, slide: str, options: Any) -> "PreparedSlide":
