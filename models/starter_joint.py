@@ -104,14 +104,16 @@ class StarterJoint:
 
     def encode_text(self, texts: Sequence[str]) -> F32:
         """q texts -> (q, 256) unit rows."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._cache]
+        if not texts:
+            return np.zeros((0, self.card.dim), np.float32)
+        codes = {text: code for text in dict.fromkeys(texts) if (code := self._cache.get(text)) is not None}
+        new = [text for text in dict.fromkeys(texts) if text not in codes]
         if new:
             for text, vector in zip(new, self._sentence_codes(new), strict=True):
-                self._cache[text] = self._with_genes(text, vector)
-        found = np.stack([self._cache[text] for text in texts]) if texts else np.zeros((0, self.card.dim), np.float32)
-        while len(self._cache) > KEPT_TEXTS:  # the oldest go
-            self._cache.pop(next(iter(self._cache)), None)
-        return found
+                codes[text] = self._cache[text] = self._with_genes(text, vector)
+        for old in list(self._cache)[: max(0, len(self._cache) - KEPT_TEXTS)]:
+            self._cache.pop(old, None)
+        return np.stack([codes[text] for text in texts])
 
     def nearest_terms(self, text: str, k: int = 5) -> list[tuple[str, float]]:
         """The k known terms that mean nearly the same, with the cosine of their sentences; a gene is known."""
