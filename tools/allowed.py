@@ -25,6 +25,8 @@ def allowed_path(given: str, folders: Iterable[Path]) -> Path:
         raise SlideError("That is no path of a slide.")
     if _SHARE.match(text):
         raise _refused(given, "is on a network share, and only files of this machine's allowed folders can be opened")
+    if text.startswith("~") and not text.startswith("~/"):
+        raise _refused(given, "lies in the home of somebody else")
     if _ADDRESS.match(text):
         raise _refused(given, "is an address, and only files of this machine's allowed folders can be opened")
     outside = _refused(given, "lies in no folder that a conversation may open")
