@@ -11,7 +11,7 @@ from tools.errors import ToolError
 from tools.index import Hit
 from tools.prepare import Runtime
 from tools.prepared import PreparedSlide
-from tools.search import open_index
+from tools.search import nearest_spots
 from tools.workspace import Workspace
 
 MOST = 200
@@ -48,9 +48,10 @@ def similar_spots(
     length = float(np.linalg.norm(mean))
     if length < 1e-6:
         raise ToolError("The spots of this region have nothing in common that could be searched for.")
-    index = open_index(workspace, slide.state.options.models, runtime)
+    models = slide.state.options.models
     top = min(max(top, 1), MOST)
     own = {slide.spots.ids[row] for row in rows}
-    found = index.search(mean / length, top + (len(own) if slide.name in slides else 0), slides)
+    more = len(own) if slide.name in slides else 0
+    found = nearest_spots(workspace, mean / length, top + more, models, runtime, slides)
     hits = [hit for hit in found if hit.slide != slide.name or hit.spot not in own]
     return Similar(tuple(hits[:top]), float((x[rows] @ (mean / length)).mean()))
