@@ -1,5 +1,7 @@
 """Spots in a space with text, asked for phrases: scores in SDs of what unrelated phrases reach there."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,7 +11,8 @@ import numpy as np
 from models.protocols import F32, Weighed
 from models.wordings import TextEncoder
 from tools.errors import ToolError
-from tools.score import against_null, fuse, score
+from tools.score import Null, fuse, score
+from tools.texts import encode_once
 
 MAX_QUERY = 500  # characters; what is longer is no query
 KEPT = 256  # queries
@@ -23,7 +26,9 @@ class Embedded:
     rows: F32
     model: TextEncoder
     unrelated: Sequence[str]
-    _kept: dict[str, F32] = field(default_factory=dict)
+    _kept: OrderedDict[str, F32] = field(default_factory=OrderedDict, repr=False)
+    _pairs: dict[int, "_Pair"] = field(default_factory=dict, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     def scores(self, query: str) -> F32:
         """Score (n,) of every spot, in SDs of unrelated phrases. Raises ToolError for what is no query."""
@@ -32,20 +37,32 @@ class Embedded:
             raise ToolError("The query is empty; give a cell type, tissue or process, such as 'T cells'.")
         if len(query) > MAX_QUERY:
             raise ToolError(f"The query has {len(query):,} characters; a phrase of at most {MAX_QUERY} is expected.")
-        if query not in self._kept:
-            if len(self._kept) > KEPT:
-                self._kept.clear()
-            cosines = score(self.rows, self.model.encode_text([query]))
-            self._kept[query] = against_null(cosines, self._null)[:, 0]
-        return self._kept[query]
+        with self._lock:
+            if query in self._kept:
+                self._kept.move_to_end(query)
+                return self._kept[query]
+        found = self._null.of(score(self.rows, encode_once(self.model, [query])))[:, 0]
+        with self._lock:
+            self._kept[query] = found
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return found
 
     def null(self) -> F32:
         """Scores (n, p) of the unrelated phrases themselves: SD 1, mean 0 at every spot."""
-        return against_null(self._null, self._null)
+        return self._null.scores
+
+    def beside(self, other: "Embedded") -> "_Pair":
+        """What the unrelated phrases score here and there, found out once."""
+        with self._lock:
+            pair = self._pairs.get(id(other))
+            if pair is None or pair.image_text is not other:
+                pair = self._pairs[id(other)] = _Pair(self, other)
+            return pair
 
     @cached_property
-    def _null(self) -> F32:
-        return score(self.rows, self.model.encode_text(self.unrelated))
+    def _null(self) -> Null:
+        return Null(score(self.rows, encode_once(self.model, self.unrelated)))
 
 
 @dataclass
@@ -64,11 +81,28 @@ class Fused:
 
     def null(self) -> F32:
         """Scores (n, p) of unrelated phrases, both scorers in equal parts."""
-        return np.asarray(fuse(self.molecular.null(), self.image_text.null(), EQUAL) / self._spread(EQUAL), np.float32)
+        return self.molecular.beside(self.image_text).null
 
     def _spread(self, share: float) -> float:
+        return self.molecular.beside(self.image_text).spread(share)
+
+
+class _Pair:
+    """Unrelated phrases under both scorers of a slide: what fused scores are measured by."""
+
+    def __init__(self, molecular: Embedded, image_text: Embedded) -> None:
+        self.molecular, self.image_text = molecular, image_text
+
+    def spread(self, share: float) -> float:
+        """SD of fused scores of unrelated phrases where the image counts `share`."""
         own, other, both = self._moments
         return float(np.sqrt(max((1 - share) ** 2 * own + share**2 * other + 2 * share * (1 - share) * both, 1e-12)))
+
+    @cached_property
+    def null(self) -> F32:
+        """Their fused scores (n, p), both in equal parts."""
+        fused = fuse(self.molecular.null(), self.image_text.null(), EQUAL)
+        return np.asarray(fused / self.spread(EQUAL), np.float32)
 
     @cached_property
     def _moments(self) -> tuple[float, float, float]:

@@ -48,15 +48,27 @@ def score(x_joint: F32, text: F32) -> F32:
     return np.asarray(x_joint @ text.T, np.float32)
 
 
-def against_null(cosines: F32, null: F32) -> F32:
-    """Scores in units of the null: (n, q) cosines minus the mean of unrelated phrases at each spot, over their SD.
+class Null:
+    """What unrelated phrases reach on a slide, and scores in units of it.
 
-    `null` (n, p) cosines of p unrelated phrases. Taking the mean per spot removes what lights up for any phrase; the SD
-    is pooled over spots, so that the shape of the map stays. 0 means "like any phrase", 2 "clearly more than most".
+    `cosines` (n, p) of n spots with p unrelated phrases. Taking their mean per spot removes what lights up for any
+    phrase; their SD is pooled over spots, so that the shape of a map stays.
     """
-    mean = null.mean(axis=1, keepdims=True)
-    spread = float(np.sqrt(np.mean((null - mean) ** 2)))
-    return np.asarray((cosines - mean) / max(spread, 1e-6), np.float32)
+
+    def __init__(self, cosines: F32) -> None:
+        self._mean = cosines.mean(axis=1, keepdims=True)
+        self._spread = max(float(np.sqrt(np.mean((cosines - self._mean) ** 2))), 1e-6)
+        self.scores = self.of(cosines)
+        self.scores.flags.writeable = False  # shared by everyone who asks
+
+    def of(self, cosines: F32) -> F32:
+        """(n, q) cosines as scores: 0 means "like any phrase", 2 "clearly more than most"."""
+        return np.asarray((cosines - self._mean) / self._spread, np.float32)
+
+
+def against_null(cosines: F32, null: F32) -> F32:
+    """Scores of (n, q) cosines in units of the null (n, p), as `Null` says."""
+    return Null(null).of(cosines)
 
 
 def fuse(molecular: NDArray[Real], image_text: NDArray[Real], share: float) -> NDArray[Real]:
