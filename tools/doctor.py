@@ -13,6 +13,7 @@ from pathlib import Path
 from models.card import ModelUnavailable
 from models.device import describe_device, has_gpu
 from models.registry import SETS, cards, load, model_class
+from tools.redact import redacted
 from tools.verify import verify_workspace
 from tools.workspace import Workspace
 
@@ -179,14 +180,15 @@ def _chat(url: str | None) -> list[Check]:
     if url is None:
         return []
     cure = "start the server or mend OPENAI_BASE_URL; without one, --chat-model offline works"
+    shown = redacted(url)  # an address may hold a password
     if not url.startswith(("http://", "https://")):
-        return [Check("chat server", False, f"{url} is no http address", cure, needed=False)]
+        return [Check("chat server", False, f"{shown} is no http address", cure, needed=False)]
     try:
         with urllib.request.urlopen(f"{url.rstrip('/')}/models", timeout=SERVER_SECONDS) as answer:
-            found = f"{url} answers ({answer.status})"
+            found = f"{shown} answers ({answer.status})"
     except urllib.error.HTTPError as error:
-        found = f"{url} answers ({error.code}{': it wants a key' if error.code in (401, 403) else ''})"
+        found = f"{shown} answers ({error.code}{': it wants a key' if error.code in (401, 403) else ''})"
     except (urllib.error.URLError, TimeoutError, OSError) as error:
         reason = getattr(error, "reason", error)
-        return [Check("chat server", False, f"{url} cannot be reached ({reason})", cure, needed=False)]
+        return [Check("chat server", False, redacted(f"{url} cannot be reached ({reason})"), cure, needed=False)]
     return [Check("chat server", True, found)]

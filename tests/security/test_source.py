@@ -1,4 +1,4 @@
-"""What the source may not do: unpickle what a user gave, evaluate text, run a shell; and no key lies in the repository."""
+"""What the source may not do: unpickle a user's file, evaluate text, run a shell. No key lies in the repository."""
 
 import ast
 import re
