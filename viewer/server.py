@@ -1,5 +1,6 @@
 """The server: the Gradio page, deep-zoom tiles and static files on one FastAPI app, behind one password if set."""
 
+import itertools
 import logging
 import os
 import sys
@@ -18,6 +19,7 @@ from tools.errors import ModelUnavailable
 from tools.logs import event
 from tools.prepare import Runtime
 from tools.workspace import Workspace
+from viewer import memory
 from viewer.api import conversations, findings, measures, pictures, slides
 from viewer.api.shared import Desk
 from viewer.closing import Server
@@ -37,7 +39,7 @@ __all__ = ["PageError", "build_app", "serve"]
 
 log = logging.getLogger(__name__)
 
-SWEEP_S = 60.0
+TRIM_S, SWEEP_EVERY = 10.0, 6  # seconds; and every so often idle conversations leave memory
 LAST_WORDS_S = 5.0  # for threads to end after the server did
 
 Next = Callable[[Request], Awaitable[Response]]
@@ -108,6 +110,7 @@ def serve(settings: Settings) -> None:
     """Serve until told to end. Raises PageError where others could come in without a login."""
     if reason := why_not_served(settings):
         raise PageError(reason)
+    memory.settle()
     app = build_app(settings)
     for work in (lambda: warm(settings), lambda: _sweep(app.state.visits)):
         threading.Thread(target=work, name="beside the server", daemon=True).start()
@@ -128,9 +131,11 @@ def serve(settings: Settings) -> None:
 
 
 def _sweep(visits: Visits) -> None:
-    while True:
-        time.sleep(SWEEP_S)
-        visits.sweep()
+    for n in itertools.count(1):
+        time.sleep(TRIM_S)
+        memory.give_back()
+        if n % SWEEP_EVERY == 0:
+            visits.sweep()
 
 
 def _leave(app: FastAPI) -> None:

@@ -4,10 +4,11 @@ Used from the server's event loop alone.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-LOOK_AGAIN_S = 1.0
+LOOK_AGAIN_S, SAY_AGAIN_S = 1.0, 1.0
 
 
 class TooManyError(Exception):
@@ -49,12 +50,12 @@ class Lane:
         return ticket
 
     async def until_inside(self, ticket: Ticket) -> AsyncIterator[int]:
-        """Yield the ticket's place (1 is next) whenever it changes, until it is inside."""
-        place = 0
+        """Yield the ticket's place (1 is next) when it has changed, once a second at most, until it is inside."""
+        place, said = 0, 0.0
         while ticket not in self._inside:
             now = self._line.index(ticket) + 1
-            if now != place:
-                place = now
+            if now != place and time.monotonic() - said >= SAY_AGAIN_S:
+                place, said = now, time.monotonic()
                 yield place
             ticket.called.clear()
             try:
