@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -51,10 +51,17 @@ class JointRows:
 
 def nearest(workspace: Workspace, slides: Sequence[SlideState], held: JointRows, vector: F32, top_k: int) -> list[Hit]:
     """The `top_k` spots of these slides with the highest cosine to a unit-norm vector (d,), best first."""
+    parts = (held.of(workspace.folder(state.name)) for state in slides)
+    return [_hit(workspace, slides[slide].name, row, cosine) for slide, row, cosine in best_rows(parts, vector, top_k)]
+
+
+def best_rows(parts: Iterable[F32], vector: F32, top_k: int) -> list[tuple[int, int, float]]:
+    """(part, row, product) of the `top_k` rows of several arrays (n, d) whose product with a (d,) is highest, in order."""
+    wanted = np.asarray(vector, np.float32)
     scores: list[F32] = []
-    places: list[NDArray[np.int64]] = []  # slide, row
-    for number, state in enumerate(slides):
-        cosines = held.of(workspace.folder(state.name)) @ np.asarray(vector, np.float32)
+    places: list[NDArray[np.int64]] = []
+    for number, rows in enumerate(parts):
+        cosines = rows @ wanted
         best = _best(cosines, top_k)
         scores.append(cosines[best])
         places.append(np.stack([np.full(len(best), number), best], axis=1))
@@ -63,7 +70,7 @@ def nearest(workspace: Workspace, slides: Sequence[SlideState], held: JointRows,
     cosine, place = np.concatenate(scores), np.concatenate(places)
     chosen = _best(cosine, top_k)
     chosen = chosen[np.argsort(-cosine[chosen], kind="stable")]
-    return [_hit(workspace, slides[number].name, row, float(cosine[i])) for i in chosen for number, row in [place[i]]]
+    return [(int(place[i, 0]), int(place[i, 1]), float(cosine[i])) for i in chosen]
 
 
 def _best(values: F32, k: int) -> NDArray[np.int64]:

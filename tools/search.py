@@ -11,6 +11,7 @@ from tools.h5ad import read_h5ad
 from tools.index import Hit, IndexDamaged, SpotIndex, discard
 from tools.nearest import JointRows, nearest
 from tools.prepare import Runtime
+from tools.texts import encode_once
 from tools.workspace import SlideState, Workspace
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ def nearest_spots(
 def search_workspace(workspace: Workspace, query: str, top: int, models: str, runtime: Runtime) -> list[Hit]:
     """The `top` spots of the workspace that match a phrase best, by cosine in joint space."""
     joint = load(model_set(models).joint, runtime.device, runtime.models_dir)
-    return nearest_spots(workspace, joint.encode_text([query])[0], top, models, runtime)
+    return nearest_spots(workspace, encode_once(joint, [query])[0], top, models, runtime)
 
 
 def _ready(workspace: Workspace, models: str) -> list[SlideState]:
