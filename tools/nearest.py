@@ -56,7 +56,7 @@ def nearest(workspace: Workspace, slides: Sequence[SlideState], held: JointRows,
 
 
 def best_rows(parts: Iterable[F32], vector: F32, top_k: int) -> list[tuple[int, int, float]]:
-    """(part, row, product) of the `top_k` rows of several arrays (n, d) whose product with a (d,) is highest, in order."""
+    """(part, row, product) of the `top_k` rows of arrays (n, d) whose product with a (d,) is highest, best first."""
     wanted = np.asarray(vector, np.float32)
     scores: list[F32] = []
     places: list[NDArray[np.int64]] = []
