@@ -19,6 +19,7 @@ from PIL import Image
 
 from tools.errors import MppNeeded, SlideError
 from tools.flat_image import ArraySlide, read_flat_image, unreadable
+from tools.header_claims import objective_power, refuse_bombs
 
 U8 = NDArray[np.uint8]
 MPP_RANGE = (0.02, 30.0)  # um/px; outside, a stored value is a screen resolution or a mistake
@@ -175,8 +176,7 @@ def open_slide(path: Path | str, mpp: float | None = None) -> Slide:
     if mpp is not None and not MPP_RANGE[0] <= mpp <= MPP_RANGE[1]:
         raise SlideError(f"{mpp:g} um per pixel is not plausible; expected {MPP_RANGE[0]:g} to {MPP_RANGE[1]:g}.")
     handle, vendor, stored = _open_handle(path)
-    objective = handle.properties.get("openslide.objective-power")
-    return Slide(path.resolve(), mpp or stored, float(objective) if objective else None, vendor, handle)
+    return Slide(path.resolve(), mpp or stored, objective_power(handle.properties), vendor, handle)
 
 
 def _open_handle(path: Path) -> tuple[Any, str, float | None]:
@@ -192,6 +192,7 @@ def _open_handle(path: Path) -> tuple[Any, str, float | None]:
         if path.suffix.lower() in (".tif", ".tiff"):
             return _open_flat(path)
         raise SlideError(f"{path.name} is damaged or cut off: OpenSlide says '{error}'.") from error
+    refuse_bombs(path, handle)
     vendor = handle.properties.get(openslide.PROPERTY_NAME_VENDOR, "unknown vendor")
     return handle, vendor, _stored_mpp(path, handle)
 
