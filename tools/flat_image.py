@@ -17,6 +17,7 @@ from tools.errors import SlideError
 
 U8 = NDArray[np.uint8]
 MAX_PX = 600_000_000  # decoded whole, so about 1.8 GB
+DEPTHS = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)  # largest value of 8 to 16 bits, as scanners use of 16
 WHITE = (255, 255, 255, 255)
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PLAIN_COLOURS = ("MINISBLACK", "RGB", "YCBCR")  # what tifffile decodes to RGB; Pillow knows CMYK, palettes, ...
@@ -33,8 +34,9 @@ class FlatImage:
 
 def read_flat_image(path: Path) -> FlatImage:
     """Decode a PNG, JPEG or TIFF. Raises SlideError: not an image, damaged, too large."""
-    if path.suffix.lower() in (".tif", ".tiff", ".btf"):
-        return _read_tiff(path)
+    with path.open("rb") as file:  # its first bytes say what it is, its name may not
+        if file.read(4) in TIFF_MAGIC:
+            return _read_tiff(path)
     try:
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # Pillow's doubts about damaged tags
             return _read_pil(path)
@@ -88,7 +90,16 @@ def _read_tiff(path: Path) -> FlatImage:
             if tifffile.PHOTOMETRIC(tiff.pages.first.photometric).name not in PLAIN_COLOURS:
                 return replace(_read_pil(path), mpp=_tiff_mpp(tiff))
             return FlatImage(_to_rgb(_axes_yxs(series)), _tiff_mpp(tiff), "TIFF")
-    except (tifffile.TiffFileError, OSError, ValueError, IndexError, KeyError, RuntimeError) as error:
+    except (
+        tifffile.TiffFileError,
+        OSError,
+        ValueError,
+        IndexError,
+        KeyError,
+        RuntimeError,
+        TypeError,
+        MemoryError,
+    ) as error:
         raise SlideError(f"{path.name} is not a TIFF that can be read, or it is cut off ({error}).") from error
 
 
@@ -108,11 +119,15 @@ def _axes_yxs(series: Any) -> NDArray[Any]:
 
 def _to_rgb(pixels: NDArray[Any]) -> U8:
     """Any grey, RGB or RGBA image of 8, 16 or floating bits as uint8 RGB."""
+    if pixels.dtype.kind not in "biuf":
+        raise ValueError(f"pixels of type {pixels.dtype} are no colours")
+    if pixels.dtype.kind == "f":
+        pixels = np.nan_to_num(pixels, nan=0.0, posinf=0.0, neginf=0.0)
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * 255
     elif pixels.dtype != np.uint8:
         top = float(pixels.max()) if pixels.size else 1.0
-        full = 255.0 if top <= 255 and top > 1 else 65535.0 if top <= 65535 and top > 1 else max(top, 1.0)
+        full = next((depth for depth in DEPTHS if 1 < top <= depth), max(top, 1.0))
         pixels = (pixels.astype(np.float32) * (255.0 / full)).clip(0, 255).astype(np.uint8)
     if pixels.ndim == 2:
         pixels = pixels[..., None]
@@ -126,15 +141,32 @@ def _tiff_mpp(tiff: tifffile.TiffFile) -> float | None:
     found = re.search(r'PhysicalSizeX="([0-9.eE+-]+)"', tiff.ome_metadata or "")
     unit = re.search(r'PhysicalSizeXUnit="([^"]+)"', tiff.ome_metadata or "")
     if found and (unit is None or unit.group(1) in ("um", "\u00b5m", "\u03bcm")):
-        return float(found.group(1))
+        return _number(found.group(1))
     tags = tiff.pages.first.tags
     resolution, unit_tag = tags.get("XResolution"), tags.get("ResolutionUnit")
     if resolution is None or unit_tag is None or int(unit_tag.value) not in (2, 3):
         return None
-    numerator, denominator = resolution.value
-    per_unit = numerator / denominator if denominator else 0.0
+    other = tags.get("YResolution") or resolution
+    per_x, per_y = _ratio(resolution.value), _ratio(other.value)
+    if per_x <= 0 or per_y <= 0:
+        return None
     um = 25_400.0 if int(unit_tag.value) == 2 else 10_000.0
-    return um / per_unit if per_unit > 0 else None
+    if abs(per_x - per_y) > 0.05 * per_x:
+        sides = f"{um / per_x:.3g} x {um / per_y:.3g} um"
+        raise SlideError(f"{tiff.filename} has pixels that are not square ({sides}); resample it first.")
+    return um / per_x
+
+
+def _ratio(value: tuple[int, int]) -> float:
+    numerator, denominator = value
+    return numerator / denominator if denominator else 0.0
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 class ArraySlide(openslide.AbstractSlide):

@@ -59,8 +59,10 @@ def spot_grid(
             f"{slide.path.name} is {slide.width} x {slide.height} px at {slide.scale:g} um/px: "
             f"smaller than one spot of {spot_um:g} um."
         )
-    mask, um_per_px = _mask(slide)
+    mask, um_per_px, grey = _mask(slide)
     tissue_um2 = float(mask.sum()) * um_per_px**2
+    if not mask.any() and grey:
+        raise SlideError(f"{slide.path.name} is greyscale; an H&E image in colour (RGB) is expected.")
     if not mask.any():
         raise SlideError(f"No tissue was found on {slide.path.name}: it looks blank.")
     for pitch in (pitch_um,) if pitch_um else (PITCH_UM, FINE_PITCH_UM):
@@ -82,12 +84,13 @@ def _check_um(spot_um: float, pitch_um: float | None) -> None:
         raise SlideError(f"A pitch of {pitch_um:g} um is not plausible; expected 5 to 2000.")
 
 
-def _mask(slide: Slide) -> tuple[NDArray[np.bool_], float]:
-    """Tissue mask of the slide and the side of its pixels in um."""
+def _mask(slide: Slide) -> tuple[NDArray[np.bool_], float, bool]:
+    """Tissue mask of the slide, the side of its pixels in um, and whether it shows something without any colour."""
     l0_long = max(slide.width, slide.height)
     thumb = slide.thumbnail(max(1, min(l0_long, round(l0_long * slide.scale / MASK_UM))))
     um_per_px = l0_long * slide.scale / max(thumb.shape[:2])
-    return tissue_mask(thumb, um_per_px), um_per_px
+    grey = int(np.ptp(thumb)) > 32 and int(np.ptp(thumb, axis=-1).max()) <= 2
+    return tissue_mask(thumb, um_per_px), um_per_px, grey
 
 
 def _lattice(
