@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,20 +13,25 @@ from tqdm import tqdm
 
 from models.card import ModelUnavailable
 from tools.errors import SlideError, ToolError
+from tools.logs import event
 
 
 @contextmanager
 def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """A bar on stderr per stage."""
     bars: dict[str, tqdm[Any]] = {}
+    begun: dict[str, float] = {}
 
     def show(stage: str, done: int, total: int) -> None:
         bar = bars.get(stage)
         if bar is None:
+            begun[stage] = time.monotonic()
             bar = bars[stage] = tqdm(total=total, desc=f"{stage:17}", file=sys.stderr, leave=True)
         bar.update(done - bar.n)
         if done >= total:
             bar.close()
+            if stage in begun:
+                event("stage", stage=stage, seconds=round(time.monotonic() - begun.pop(stage), 2), units=total)
 
     try:
         yield show
