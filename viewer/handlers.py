@@ -95,12 +95,15 @@ class Handlers:
                 visit = self.visits.of(visitor, str(data["visit"])) or visit
         return self._show(visit) | self._idle(visit)
 
-    def stop(self, name: str, request: gr.Request) -> Update:
+    async def stop(self, name: str, request: gr.Request) -> Update:
         """The person interrupted the turn."""
-        visitor, visit = self._visit(name, request)
-        if not visit.waiting:
+        visitor, visit = await to_thread.run_sync(self._visit, name, request)
+        if visit.waiting is not None:
+            self.turns.answers.leave(visit.waiting)
+            visit.waiting = None
+        else:
             visit.stop()
-        self.visits.keep(visitor, visit)
+        await to_thread.run_sync(self.visits.keep, visitor, visit)
         return self._show(visit) | self._idle(visit, over=True)
 
     async def ask_chip(self, name: str, event: gr.EventData, request: gr.Request) -> AsyncIterator[Update]:
@@ -138,18 +141,20 @@ class Handlers:
             gr.Info(FULL, duration=8)
             yield {self.page.box: gr.skip()}
             return
-        visit.waiting = True
+        visit.waiting = ticket
         shown: Update = {self.page.send: gr.Button(visible=False), self.page.stop: gr.Button(visible=True)}
         shown[self.page.visit] = visit.name
         try:
             yield shown | {self.page.box: ""}
             async for place in self.turns.answers.until_inside(ticket):
                 yield shown | {self.page.chat: waiting(visit, question, place)}
-            visit.waiting = False
+            if visit.waiting is not ticket:
+                return  # the person did not want to wait
+            visit.waiting = None
             async for update in self._turn(visit, question, shown, (ticket, request, visitor)):
                 yield update
         finally:
-            visit.waiting = False
+            visit.waiting = visit.waiting if visit.waiting is not ticket else None
             self.turns.answers.leave(ticket)
             with CancelScope(shield=True):
                 await to_thread.run_sync(self.visits.keep, visitor, visit)

@@ -50,9 +50,9 @@ class Lane:
         return ticket
 
     async def until_inside(self, ticket: Ticket) -> AsyncIterator[int]:
-        """Yield the ticket's place (1 is next) when it has changed, once a second at most, until it is inside."""
+        """Yield the ticket's place (1 is next) when it has changed, once a second at most, until it left the line."""
         place, said = 0, 0.0
-        while ticket not in self._inside:
+        while ticket in self._line:
             now = self._line.index(ticket) + 1
             if now != place and time.monotonic() - said >= SAY_AGAIN_S:
                 place, said = now, time.monotonic()

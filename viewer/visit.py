@@ -20,6 +20,7 @@ from viewer.gate import is_shared
 from viewer.greeting import greeting, retiled
 from viewer.shelf import Shelf
 from viewer.translate import Transcript
+from viewer.turns import Ticket
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class Visit:
         self, name: str, settings: Settings, workspace: Workspace, shelf: Shelf, trail: Trail | None = None
     ) -> None:
         self.name = name
-        self.waiting = False  # a question stands in line
+        self.waiting: Ticket | None = None  # of a question that stands in line
         self.used = time.monotonic()
         self.keeping = threading.Lock()
         self.workspace = workspace
@@ -59,7 +60,7 @@ class Visit:
     @property
     def busy(self) -> bool:
         """Whether a turn is running or stands in line."""
-        return self.waiting or self._busy.locked()
+        return self.waiting is not None or self._busy.locked()
 
     @property
     def mpp(self) -> float | None:

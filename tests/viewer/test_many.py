@@ -26,7 +26,7 @@ from viewer.jobs import Jobs
 from viewer.routes import OPENSEADRAGON
 from viewer.server import build_app
 from viewer.shelf import Shelf
-from viewer.turns import Lane, TooManyError, Turns
+from viewer.turns import Lane, Ticket, TooManyError, Turns
 from viewer.visitor import COOKIE, new_token
 from viewer.visits import Visits
 
@@ -185,6 +185,31 @@ def test_a_browser_that_goes_away_frees_its_place(workspace: Workspace) -> None:
     assert desk.turns.answers.inside == 0
 
 
+def test_who_does_not_want_to_wait_leaves_no_question_behind(workspace: Workspace) -> None:
+    desk = Desk(workspace, 1)
+
+    async def run() -> None:
+        holder, request = desk.turns.answers.join(), Request()
+        visit = desk.visit(request)
+        seen = []
+
+        async def ask() -> None:
+            async for update in desk.handlers.ask("where is the stroma?", visit.name, request):
+                seen.append(update)
+
+        asking = asyncio.create_task(ask())
+        while len(seen) < 2:
+            await asyncio.sleep(0.01)
+        assert visit.busy and desk.turns.answers.waiting == 1
+        await desk.handlers.stop(visit.name, request)
+        await asking
+        assert visit.transcript.messages == [] and not visit.busy
+        assert (desk.turns.answers.inside, desk.turns.answers.waiting) == (1, 0)
+        desk.turns.answers.leave(holder)
+
+    asyncio.run(run())
+
+
 def test_no_question_is_taken_while_the_server_ends(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(workspace, 1)
     visit = desk.visit(Request())
@@ -226,9 +251,9 @@ def test_idle_visits_leave_memory_and_come_back(workspace: Workspace, monkeypatc
     desk.visits.keep(visitor, visit)
     assert desk.visits.sweep() == 0
     visit.used -= 60 * 61
-    visit.waiting = True  # stands in line
+    visit.waiting = Ticket()  # stands in line
     assert desk.visits.sweep() == 0
-    visit.waiting = False
+    visit.waiting = None
     assert (desk.visits.sweep(), len(desk.visits)) == (1, 0)
     again = desk.visits.of(visitor, visit.name)
     assert again is not None and again is not visit
@@ -290,7 +315,7 @@ def test_quotas_per_visitor_and_for_everybody(tmp_path: Path) -> None:
     bring("grace")
     with pytest.raises(TooLarge, match="this server keeps"):
         bring("lise")
-    with pytest.raises(TooLarge, match="one visitor"):
+    with pytest.raises(TooLarge, match=r"one visitor|this server keeps"):
         asyncio.run(intake.take("a.png", chunks(picture), "lise", expected=10**12))
     assert len(list((tmp_path / "ws" / "uploads").glob("[!.]*"))) == 4
     assert not list((tmp_path / "ws" / "uploads").glob("*.part"))
