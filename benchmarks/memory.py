@@ -1,9 +1,9 @@
 """Peak memory of preparing a slide of 100,000 x 100,000 px with up to 50,000 spots x 5,500 genes, against 4 GB.
 
 `python -m benchmarks.memory [--spots 6250 12500 25000 50000] [--side 100000] [--single-level] [--json OUT]`: a
-synthetic slide (JPEG tiles, tiled TIFF) is prepared in a process of its own by the built-in models, but for the encoder, whose
-cost is another benchmark's: colours of a tile stand in for its 73 numbers. The number of spots follows the pitch. The
-resident peak is what the system says of the ended process.
+synthetic slide (JPEG tiles, tiled TIFF) is prepared in a process of its own by the built-in models, but for the
+encoder, whose cost is another benchmark's: colours of a tile stand in for its 73 numbers. The number of spots follows
+the pitch. The resident peak is what the system says of the ended process.
 """
 
 import json

@@ -2,9 +2,9 @@
 
 `python -m benchmarks.reading [SLIDE ...] [--mpp F] [--threads 1 2 4] [--json OUT]`; without slides: the demo slide, and
 two synthetic ones of 20x and 40x (JPEG, tiled, pyramidal). The reference calls `read_region` for each tile, at the
-level and with the size that we read, and converts to RGB; a second one also resamples to the tile's 224 px, which nobody who
-wants 0.5 um per pixel is spared. All open the slide anew for every run, so that all decode; runs alternate and medians
-are told. On a busy machine believe the ratio of CPU time.
+level and with the size that we read, and converts to RGB; a second one also resamples to the tile's 224 px, which
+nobody who wants 0.5 um per pixel is spared. All open the slide anew for every run, so that all decode; runs alternate
+and medians are told. On a busy machine believe the ratio of CPU time.
 """
 
 import math
