@@ -38,7 +38,7 @@ def read_outlines(text: str | bytes) -> list[Outline]:
     try:
         entry = json.loads(text)
         found = [outline for feature in _features(entry) for outline in _outlines(feature)]
-    except (ValueError, TypeError, KeyError, AttributeError, shapely.errors.ShapelyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, shapely.errors.ShapelyError) as error:
         raise SlideError(f"This is no GeoJSON that can be read ({error}).") from error
     if not found:
         raise SlideError("There is no polygon in this GeoJSON; QuPath writes them with File > Export objects.")
@@ -68,6 +68,9 @@ def laid_over(outlines: list[Outline], spots: Spots) -> list[Region]:
 
 def read_annotations(text: bytes, spots: Spots) -> list[Region]:
     """Regions, without ids, of a file that is either GeoJSON or a table. Raises SlideError for anything else."""
+    if text[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = text.decode("utf-16", "replace").encode()
+    text = text.removeprefix(b"\xef\xbb\xbf")
     if text.lstrip()[:1] in (b"{", b"["):
         return laid_over(read_outlines(text), spots)
     return labelled(text, spots)
@@ -86,8 +89,8 @@ def labelled(text: bytes, spots: Spots) -> list[Region]:
     row_of = {spot: row for row, spot in enumerate(spots.ids)}
     members: dict[str, list[int]] = {}
     for line in table:
-        if len(line) > 1 and line[0].strip() in row_of and line[1].strip():
-            members.setdefault(line[1].strip()[:120], []).append(row_of[line[0].strip()])
+        if len(line) > 1 and line[0].strip() in row_of and _clean(line[1]):
+            members.setdefault(_clean(line[1]), []).append(row_of[line[0].strip()])
     if not members:
         raise SlideError(f"No line of this table names a spot of this slide; they are called {spots.ids[0]} and so on.")
     if len(members) > MOST_LABELS:
@@ -111,4 +114,9 @@ def _outlines(feature: Any) -> Iterator[Outline]:
     if geometry.geom_type not in ("Polygon", "MultiPolygon") or geometry.is_empty:
         return
     named = (properties.get("classification") or {}).get("name") or properties.get("name") or "annotation"
-    yield Outline(str(named)[:120], shapely.make_valid(geometry))
+    yield Outline(_clean(str(named)) or "annotation", shapely.make_valid(geometry))
+
+
+def _clean(name: str) -> str:
+    """A label as it can be shown: in one line, without what cannot be printed, of bounded length."""
+    return "".join(sign if sign.isprintable() else " " for sign in name).strip()[:120].strip()

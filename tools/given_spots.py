@@ -3,6 +3,7 @@
 Published frames differ; everything becomes (x, y) = (column, row) in level-0 pixels of the slide here, once.
 """
 
+import csv
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +16,13 @@ from scipy.spatial import cKDTree
 from tools.errors import MppNeeded, SlideError
 from tools.h5ad import read_h5ad
 from tools.slide import Slide
-from tools.spots import Spots
+from tools.spots import Spots, tissue_share
 
 VISIUM_PITCH_UM, SPOT_UM = 100.0, 55.0
 OLD_COLUMNS = ["barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres"]
 POSITION_FILES = ("tissue_positions.csv", "tissue_positions_list.csv", "tissue_positions.parquet")
+LEAST_PITCH_UM = 1.0  # the finest bins of Visium HD are 2 um apart
+SWAPPED = "x and y look swapped; x is the column, y the row, both in pixels of the full-resolution image"
 X_NAMES = ("x", "pxl_col_in_fullres", "pixel_x", "l0_x")
 Y_NAMES = ("y", "pxl_row_in_fullres", "pixel_y", "l0_y")
 
@@ -67,10 +70,14 @@ def read_spots(path: Path, slide: Slide, spot_um: float = SPOT_UM) -> Spots:
         found = _read_csv(path)
     if len(set(found.ids)) != len(found.ids):
         raise SlideError(f"{path.name} names some spots twice; each spot id must occur once.")
-    if len(found.ids) < 2 or not np.isfinite(found.xy).all():
+    good = int(np.isfinite(found.xy).all(axis=1).sum())
+    if good < len(found.ids):
         raise SlideError(
-            f"{path.name} gives {len(found.ids)} usable spots; at least 2 with finite positions are needed."
+            f"{path.name}: x or y of {len(found.ids) - good} of {len(found.ids)} spots is no finite number; write "
+            "plain numbers such as 1234.5, with a point and without thousands separators."
         )
+    if good < 2:
+        raise SlideError(f"{path.name} gives {good} usable spots; at least 2 with finite positions are needed.")
     return _on_slide(found, slide, spot_um, path)
 
 
@@ -83,6 +90,12 @@ def _on_slide(found: Positions, slide: Slide, spot_um: float, path: Path) -> Spo
         mpp = VISIUM_PITCH_UM / l0_pitch
     if mpp is None:
         raise MppNeeded(f"Neither {slide.path.name} nor its spots say how many microns a pixel is; give --mpp.")
+    if l0_pitch * mpp < LEAST_PITCH_UM:
+        raise SlideError(
+            f"The spots in {path.name} lie {l0_pitch * mpp:.2g} um apart, at least {LEAST_PITCH_UM:g} are expected: "
+            "do all have the same place, or are thousands separators read as decimal points?"
+        )
+    _refuse_swapped(replace(slide, mpp=mpp), l0_xy, path)
     array = found.array if found.array is not None else np.stack([np.arange(len(l0_xy)), np.zeros(len(l0_xy))], 1)
     array = array.astype(np.int64)
     return Spots(tuple(found.ids), l0_xy, array[:, 0], array[:, 1], spot_um, l0_pitch * mpp, "given", mpp)
@@ -95,13 +108,25 @@ def _scale_to(slide: Slide, found: Positions, path: Path) -> float:
         xy = found.xy * scale
         inside = ((xy >= 0) & (xy < size)).all(axis=1).mean()
         if inside >= 0.95:
+            if ((xy < -size) | (xy > 2 * size)).any():
+                raise SlideError(f"Some spots in {path.name} lie far outside {slide.path.name}; leave them out.")
             return float(scale)
     swapped = ((found.xy[:, ::-1] * scale >= 0) & (found.xy[:, ::-1] * scale < size)).all(axis=1).mean()
-    hint = "x and y look swapped" if swapped >= 0.95 else "they belong to another image or another scale"
+    hint = SWAPPED if swapped >= 0.95 else "they belong to another image or another scale"
     raise SlideError(
         f"{1 - inside:.0%} of the spots in {path.name} lie outside {slide.path.name} "
         f"({slide.width} x {slide.height} px): {hint}."
     )
+
+
+def _refuse_swapped(slide: Slide, l0_xy: NDArray[np.float64], path: Path) -> None:
+    """Raise SlideError where the spots miss the tissue and would lie on it with x and y exchanged."""
+    as_given, exchanged = tissue_share(slide, l0_xy), tissue_share(slide, l0_xy[:, ::-1])
+    if exchanged >= 0.6 and as_given <= exchanged - 0.25:
+        raise SlideError(
+            f"Only {as_given:.0%} of the spots in {path.name} lie on tissue of {slide.path.name}, but {exchanged:.0%} "
+            f"would with rows and columns exchanged: {SWAPPED}."
+        )
 
 
 def _positions_file(folder: Path) -> Path | None:
@@ -133,7 +158,7 @@ def _read_space_ranger(folder: Path) -> Positions:
         for name in ("hires", "lowres")
         if f"tissue_{name}_scalef" in stored
     }
-    xy = table[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy(np.float64)
+    xy = table[["pxl_col_in_fullres", "pxl_row_in_fullres"]].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     array = table[["array_row", "array_col"]].to_numpy(np.int64)
     return Positions(table["barcode"].astype(str).tolist(), xy, array, "bin_size_um" not in stored, scales)
 
@@ -154,11 +179,17 @@ def _read_h5ad(path: Path) -> Positions:
 
 def _read_csv(path: Path) -> Positions:
     try:
-        table = pd.read_csv(path, sep=None, engine="python", dtype={0: str})
-    except (ValueError, UnicodeDecodeError, OSError) as error:
+        encoding = "utf-16" if path.read_bytes()[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        table = pd.read_csv(path, sep=None, engine="python", dtype={0: str}, encoding=encoding)
+    except (ValueError, OSError, csv.Error, IndexError) as error:
         raise SlideError(f"{path.name} is not a table that can be read ({error}).") from error
+    table = table.rename(columns={name: str(name).strip().lower() for name in table.columns})
     x = next((name for name in X_NAMES if name in table.columns), None)
     y = next((name for name in Y_NAMES if name in table.columns), None)
+    if table.columns.duplicated().any():
+        raise SlideError(
+            f"{path.name} has two columns called {table.columns[table.columns.duplicated()][0]}; rename one."
+        )
     if x is None or y is None:
         raise SlideError(
             f"{path.name} needs columns x and y (level-0 pixels); found {', '.join(map(str, table.columns))}."
@@ -172,7 +203,9 @@ def _read_csv(path: Path) -> Positions:
 def _array(table: pd.DataFrame) -> NDArray[np.int64] | None:
     for names in (["array_row", "array_col"], ["x_array", "y_array"]):
         if set(names) <= set(table.columns):
-            return np.asarray(table[names], np.int64)
+            numbers: NDArray[np.float64] = table[names].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+            if np.isfinite(numbers).all() and (np.abs(numbers) < 1e9).all():
+                return np.asarray(numbers, np.int64)
     return None
 
 

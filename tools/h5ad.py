@@ -1,5 +1,6 @@
 """Reading h5ad files of others and our own: whatever is wrong with one becomes one sentence."""
 
+import warnings
 from pathlib import Path
 
 import anndata
@@ -16,7 +17,10 @@ def read_h5ad(path: Path, *, backed: bool = False) -> anndata.AnnData:
     if not path.is_file():
         raise SlideError(f"There is no file {path}.")
     try:
-        return anndata.read_h5ad(path, backed="r" if backed else None)
+        with warnings.catch_warnings(
+            action="ignore", category=UserWarning
+        ):  # names that occur twice are looked at here
+            return anndata.read_h5ad(path, backed="r" if backed else None)
     except BROKEN as error:
         reason = str(error).strip().splitlines()
         raise SlideError(

@@ -5,6 +5,8 @@ from typing import Any
 
 import anndata
 import numpy as np
+import pandas as pd
+from anndata.utils import make_index_unique
 from numpy.typing import NDArray
 
 from models.registry import load, model_set
@@ -15,22 +17,58 @@ from tools.prepared import PreparedSlide
 from tools.spots import Spots
 from tools.workspace import PrepareOptions, SlideState
 
+SYMBOL_COLUMNS = ("gene_name", "gene_symbols", "gene_symbol", "symbol", "feature_name", "gene_short_name")
+GENOME = r"^(?:GRCh3[78]|GRCm3[89]|hg19|hg38|mm10|mm39)_+"  # as Space Ranger writes it where there are several
+
 
 def open_measured(path: Path, models: str, device: str = "auto", models_dir: Path | None = None) -> PreparedSlide:
     """Embed measured expression with the joint model of a set. Raises SlideError: unreadable, negative, scaled."""
     stored = read_h5ad(path)
+    if not stored.n_obs or not stored.n_vars or (stored.X is None and "counts" not in stored.layers):
+        raise SlideError(f"{path.name} holds no expression: {stored.n_obs} spots and {stored.n_vars} genes.")
     joint = load(model_set(models).joint, device, models_dir)
-    data = anndata.AnnData(X=log1p_cp10k(_dense(stored), path.name), obs=stored.obs[[]], var=stored.var)
-    data.var_names_make_unique()
+    names, notes = symbols(stored.var, path.name)
+    rows, columns = (make_index_unique(pd.Index(index).astype(str)) for index in (stored.obs_names, names))
+    x = log1p_cp10k(_dense(stored), path.name)
+    data = anndata.AnnData(x, pd.DataFrame(index=rows), pd.DataFrame(index=columns))
     data.obsm["spatial"] = np.asarray(stored.obsm["spatial"] if "spatial" in stored.obsm else np.zeros((data.n_obs, 2)))
-    embed_expression(data, joint)
-    names = {"joint": joint.card.name}
-    data.uns["provenance"] = {"expression": "measured", "units": "log1p CP10K", "models": names, "notes": []}
+    try:
+        embed_expression(data, joint)
+    except ValueError as error:
+        raise SlideError(f"{path.name} cannot be embedded: {error} Human gene symbols are expected.") from error
+    by = {"joint": joint.card.name}
+    data.uns["provenance"] = {"expression": "measured", "units": "log1p CP10K", "models": by, "notes": notes}
     zero = np.zeros(data.n_obs, np.int64)
     l0_xy = np.asarray(data.obsm["spatial"], np.float64)
     spots = Spots(tuple(map(str, data.obs_names)), l0_xy, zero, zero, 55.0, 100.0, "given", 1.0)
     state = SlideState(path.stem, path, PrepareOptions(models=models), "prepared")
     return PreparedSlide(state, spots, data, lambda: joint)
+
+
+def symbols(var: pd.DataFrame, name: str) -> tuple[list[str], list[str]]:
+    """Human gene symbols of the rows of `var`, and what was done to get them, in sentences.
+
+    Raises SlideError for Ensembl ids that come without symbols.
+    """
+    genes, notes = pd.Series(var.index.astype(str)), []
+    if genes.str.fullmatch(r"ENS[A-Z]*G\d{11}(\.\d+)?").mean() > 0.5:
+        column = next((known for known in SYMBOL_COLUMNS if known in var.columns), None)
+        if column is None:
+            raise SlideError(
+                f"{name} names genes by Ensembl id; symbols are expected, in var or its {SYMBOL_COLUMNS[0]}."
+            )
+        genes = pd.Series(var[column].astype(str).to_numpy())
+        notes.append(f"Genes were named by Ensembl id; the symbols were taken from var['{column}'].")
+    bare = genes.str.replace(GENOME, "", regex=True)
+    if (bare != genes).any():
+        notes.append(f"The genome in front of {int((bare != genes).sum()):,} gene names was left out.")
+    if bare.str.contains("[a-z]").mean() > 0.5:
+        notes.append("Gene symbols were not in capitals (lower case, or of mouse); they were read as the human ones.")
+        bare = bare.str.upper()
+    twice = int(bare.duplicated().sum())
+    if twice:
+        notes.append(f"{twice:,} gene names occur more than once; the first of each is used.")
+    return bare.tolist(), notes
 
 
 def log1p_cp10k(x: NDArray[np.float32], name: str) -> NDArray[np.float32]:

@@ -77,6 +77,14 @@ def spot_grid(
     return Spots(ids, um_xy / slide.scale, row, col, spot_um, pitch, layout, slide.scale, tissue_um2)
 
 
+def tissue_share(slide: Slide, l0_xy: NDArray[np.float64]) -> float:
+    """Share of the points (n, 2) of a slide whose mpp is known that lie on its tissue."""
+    mask, um_per_px, _ = _mask(slide)
+    x, y = np.floor(l0_xy * (slide.scale / um_per_px)).astype(np.int64).T
+    inside = (x >= 0) & (y >= 0) & (x < mask.shape[1]) & (y < mask.shape[0])
+    return float(mask[y[inside], x[inside]].sum() / max(len(l0_xy), 1))
+
+
 def _check_um(spot_um: float, pitch_um: float | None) -> None:
     if not 5 <= spot_um <= 1000:
         raise SlideError(f"A spot of {spot_um:g} um is not plausible; expected 5 to 1000.")
