@@ -183,15 +183,16 @@ def _prepare_slide(workspace: Workspace, entry: Entry, runtime: Runtime, actors:
 
 
 def _nodes() -> list[dict[str, Any]]:
-    found: Any = ray.nodes  # untyped
-    return list(found())
+    """Nodes on which something can run; a head is often started without cores, to be left alone."""
+    listed: Any = ray.nodes  # untyped
+    return [node for node in listed() if node["Alive"] and node["Resources"].get("CPU", 0.0) >= 1]
 
 
 class _Encoders:
     """The actors of a cohort, the node of each, and how many slides send to it."""
 
     def __init__(self, runtime: Runtime, cluster: Cluster) -> None:
-        nodes = [node for node in _nodes() if node["Alive"]]
+        nodes = _nodes()
         gpus = sum(node["Resources"].get("GPU", 0.0) for node in nodes)
         each = (1.0 if gpus else 0.0) if cluster.gpus is None else cluster.gpus
         count = cluster.encoders or (int(gpus / each) if each else len(nodes))
