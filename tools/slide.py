@@ -89,6 +89,8 @@ class Slide:
         size = math.ceil((l0_left - left + l0_side) / down) + 1
         region = self._region(left, top, level, size, size)
         dx, dy = (l0_left - left) / down, (l0_top - top) / down
+        if level_side == px and dx == 0 == dy:  # pixel for pixel: resampling would give the same
+            return np.asarray(region.crop((0, 0, px, px)))
         box = (dx, dy, dx + level_side, dy + level_side)
         return np.asarray(region.resize((px, px), Image.Resampling.BICUBIC, box=box))
 

@@ -180,3 +180,9 @@ def test_a_thumbnail_in_strips_is_the_thumbnail(tmp_path: Path, monkeypatch: pyt
     with slide.sharing_decoded(100, 50):
         shared = slide.read_square(500, 400, 100, 50)
     assert (shared == slide.read_square(500, 400, 100, 50)).all()
+
+
+def test_tiles_that_lie_on_pixels_are_not_resampled_and_the_same(he_png: Path) -> None:
+    slide = open_slide(he_png, 1.0)
+    on, beside = (slide.read_square(300 + shift, 200, 64, 64).astype(int) for shift in (0, 1e-7))
+    assert (on == slide.read(268, 168, 0, 64, 64)).all() and np.abs(on - beside).max() <= 1
