@@ -12,7 +12,9 @@ from tools.errors import ToolError
 
 
 def train(
-    what: Annotated[str, typer.Argument(help="encoder, deepspot, joint, all, or evaluate (held-out figures only).")],
+    what: Annotated[
+        str, typer.Argument(help="encoder, deepspot, joint, image-text, all, or evaluate (held-out figures only).")
+    ],
     data: Annotated[Path, typer.Option(help="Folder with her2st, consep and knowledge.")],
     out: Annotated[Path, typer.Option(help="Where the weights go.")] = WEIGHTS,
     seed: Annotated[int, typer.Option()] = 0,
@@ -27,6 +29,7 @@ def train(
             "encoder": training.train_encoder,
             "deepspot": training.train_deepspot,
             "joint": training.train_joint,
+            "image-text": training.train_image_text,
             "all": training.train_all,
             "evaluate": training.evaluate,
         }

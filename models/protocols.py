@@ -162,6 +162,21 @@ class ImageTextModel(Protocol):
 class Weighed(Protocol):
     """An image-text model whose reliability was measured beside that of the molecular score."""
 
-    def share(self, query: str) -> float:
-        """How much it counts for a query when both are fused, in [0, 1]; models that do not say count half."""
+    def share(self, query: str, um_per_px: float) -> float:
+        """How much it counts for a query when both are fused on a slide of this scale, in [0, 1].
+
+        Models that do not say count half.
+        """
+        ...
+
+
+@runtime_checkable
+class Calibrated(Protocol):
+    """A joint model for which it was measured, on tissue it had not seen, how far scores over labels may be trusted."""
+
+    def temperature(self, scorer: str, predictor: str | None) -> float | None:
+        """By what scores in SDs of unrelated phrases are divided before a softmax over labels; None: not known.
+
+        `predictor` made the expression that is scored; None is measured expression.
+        """
         ...

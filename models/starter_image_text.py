@@ -1,4 +1,4 @@
-"""The built-in image-text model: evidence for nine tissues, each a direction in the text space of starter-joint."""
+"""The built-in image-text model: evidence for tissues and nuclei as directions in the text space of starter-joint."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
@@ -16,14 +16,16 @@ from models.starter_joint import StarterJoint
 
 LEAST_SPOTS = 20  # fewer are not contrasted with their own mean
 LEAST_GAIN = 0.02  # of a scorer that was no better than chance
+FINE_UM = 0.5  # um/px at which the encoder learned
 NEARNESS = 5.0  # on cosines between a query and the labels with known reliability
 
 
 class StarterImageText:
     """Cosines between what the encoder's tissue classes say of a tile and words; no gene on the way.
 
-    The tissues that speak for a tile, against the mean of its slide, are added up as the words that name them. Nothing
-    was fitted on expression, so nothing of the sections that taught starter-deepspot is known to it.
+    The tissues that speak for a tile, against the mean of its slide, are added up as the words that name them, and so
+    are the kinds of nuclei that they make likely. Nothing was fitted on expression, so nothing of the sections that
+    taught starter-deepspot is known to it.
     """
 
     card: ClassVar[Card] = Card(
@@ -32,8 +34,8 @@ class StarterImageText:
         dim=StarterJoint.card.dim,
         license="MIT",
         source="this repository: words for the tissue classes of starter-encoder",
-        summary="Tissue classes of the image encoder as words in the space of starter-joint.",
-        citation="Kather et al. 2019 (NCT-CRC-HE); Radford et al. 2021 (zero-shot by words)",
+        summary="Tissue classes of the image encoder, and nuclei that they tell of, as words in starter-joint's space.",
+        citation="Kather et al. 2019 (NCT-CRC-HE); Graham et al. 2019 (CoNSeP); Radford et al. 2021 (zero-shot)",
         input_px=224,
         input_um=112.0,
         organs=("colon",),
@@ -47,8 +49,11 @@ class StarterImageText:
     ) -> None:
         self._joint, self._load_encoder = joint, load_encoder
         self.logit_scale = joint.logit_scale
-        self._codes = np.stack([self._code(config["phrases"][tissue]) for tissue in TISSUES])
-        self._reliability: dict[str, tuple[float, float]] = config["reliability"]
+        tissues = np.stack([self._code(config["phrases"][tissue]) for tissue in TISSUES])
+        nuclei = np.stack([self._code(kind["phrases"]) for kind in config["nuclei"].values()])
+        weights = np.array([kind["weights"] for kind in config["nuclei"].values()], np.float32)
+        self._codes = tissues + weights.T @ nuclei
+        self._reliability: dict[str, dict[str, tuple[float, float]]] = config["reliability"]
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> "StarterImageText":
@@ -57,6 +62,9 @@ class StarterImageText:
         for tissue in TISSUES:
             need(need(config, "phrases", folder), tissue, folder)
         need(config, "reliability", folder)
+        for kind in need(config, "nuclei", folder).values():
+            if len(need(kind, "weights", folder)) != len(TISSUES):
+                raise ModelUnavailable(f"{folder / 'config.json'}: nuclei want one weight for each of {len(TISSUES)}.")
         joint = StarterJoint.load(_beside(folder, StarterJoint.card), device)
         encoder = partial(StarterEncoder.load, _beside(folder, StarterEncoder.card), device)
         return cls(joint, config, encoder)
@@ -86,14 +94,16 @@ class StarterImageText:
         found: F32 = self._joint.encode_text(texts)
         return found
 
-    def share(self, query: str) -> float:
+    def share(self, query: str, um_per_px: float = FINE_UM) -> float:
         """How much this model counts beside the molecular score for a query, in [0, 1].
 
         By how much each was better than chance (AUROC - 0.5) on tissue that nothing was fitted on, for the labels whose
-        words are near the query.
+        words are near the query, at the resolution nearest to the slide's `um_per_px`.
         """
-        gains = np.maximum(np.array(list(self._reliability.values())) - 0.5, LEAST_GAIN)
-        near = self._joint.encode_text(list(self._reliability)) @ self._joint.encode_text([query])[0]
+        measured = min(self._reliability, key=lambda um: abs(np.log(float(um) / um_per_px)))
+        labels = self._reliability[measured]
+        gains = np.maximum(np.array(list(labels.values())) - 0.5, LEAST_GAIN)
+        near = self._joint.encode_text(list(labels)) @ self._joint.encode_text([query])[0]
         weights = np.exp(NEARNESS * (near - near.max()))
         return float(weights @ (gains[:, 1] / gains.sum(axis=1)) / weights.sum())
 

@@ -17,9 +17,11 @@ from models.protocols import F32, Rows
 if TYPE_CHECKING:
     from models.networks.sentence import SentenceEncoder
 
+CALIBRATION = "calibration.json"  # temperatures per scorer, where they were measured
 LEAST_GENES = 200
 LEAST_SPOTS = 20
 Z_LIMIT = 5.0
+MARKED_POWER = 4  # on cosines between a gene and terms: how much the nearest count more
 KEPT_TEXTS = 4_000  # codes of texts that are held
 ROWS_AT_ONCE = 2048  # of expression that may lie on disk
 _FILLER = """
@@ -57,6 +59,7 @@ class StarterJoint:
         self._gate = tuple(config["gate"])
         self.genes: tuple[str, ...] = tuple(config["genes"])
         self.terms: tuple[str, ...] = tuple(config["terms"])
+        self._calibration: dict[str, Any] = config.get("calibration", {"predictor": "", "temperatures": {}})
         self._column = {gene: j for j, gene in enumerate(self.genes)}
         self._row = {plain(term): i for i, term in reversed(list(enumerate(self.terms)))}
         self._sentences: SentenceEncoder | None = None
@@ -73,7 +76,19 @@ class StarterJoint:
             "basis": (dim, genes), "gene_scale": (genes,), "gene_mean": (genes,), "text_map": (width, dim),
             "text_mean": (width,), "term_texts": (terms, width), "term_codes": (terms, dim),
         }  # fmt: skip
+        if (folder / CALIBRATION).is_file():
+            config["calibration"] = json.loads((folder / CALIBRATION).read_text())
         return cls(read_arrays(folder, shapes), config)
+
+    def temperature(self, scorer: str, predictor: str | None) -> float | None:
+        """By what scores over labels, in SDs of unrelated phrases, are divided before a softmax; None: not measured.
+
+        `scorer` is "measured", "molecular", "image-text" or "fused"; `predictor` made the expression, None is measured.
+        """
+        if predictor not in (None, self._calibration["predictor"]):
+            return None
+        found: float | None = self._calibration["temperatures"].get(scorer)
+        return found
 
     def embed_expression(self, x: Rows, genes: Sequence[str]) -> F32:
         """(n, g) log1p CP10K of one slide -> (n, 256) unit rows.
@@ -151,11 +166,14 @@ class StarterJoint:
         return _unit(codes)
 
     def _with_genes(self, text: str, code: F32) -> F32:
-        """Gene symbols in a text point at their genes; beside symbols and filler nothing else does."""
+        """Gene symbols in a text point at their genes and what these mark; beside symbols and filler nothing does."""
         columns, others = self._symbols(text)
         if not columns:
             return code
-        direction = _unit(self._a["basis"][:, columns].sum(axis=1)[None])[0]
+        own = _unit(self._a["basis"][:, columns].sum(axis=1)[None])[0]
+        # What the gene stands for: rare transcripts (CD19, FOXP3) are seldom counted, the terms that they mark are.
+        marked = np.maximum(self._a["term_codes"] @ own, 0) ** MARKED_POWER @ self._a["term_codes"]
+        direction = _unit((own + _unit(marked[None])[0])[None])[0]
         return np.asarray(_unit((direction + code)[None])[0] if others else direction)
 
     def _symbols(self, text: str) -> tuple[list[int], list[str]]:

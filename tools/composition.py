@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from models.protocols import F32
 from tools.enrichment import term_maps
@@ -21,7 +22,8 @@ class Composition:
     """Labels of the spots.
 
     `best` (n,) position in `labels`, -1 where no label fits; `margin` (n,) lead of the best label over the second;
-    `scores` (n, q); `threshold` what the best of q unrelated phrases reaches on a typical spot: below it, none fits.
+    `scores` (n, q); `threshold` what the best of q unrelated phrases reaches on a typical spot: below it, none fits;
+    `probability` (n, q) among these labels, None where the models were not calibrated.
     """
 
     labels: tuple[str, ...]
@@ -29,10 +31,18 @@ class Composition:
     margin: NDArray[np.float32]
     scores: F32
     threshold: float
+    probability: F32 | None = None
 
     def share(self, number: int) -> float:
         """Share of the spots with a label; -1 is "none fits"."""
         return float((self.best == number).mean())
+
+    def sure(self, number: int) -> float | None:
+        """Mean probability of a label over the spots that have it; None where it is not known or there are none."""
+        mine = self.best == number
+        if self.probability is None or not mine.any():
+            return None
+        return float(self.probability[mine, number].mean())
 
     def clear(self, number: int) -> float:
         """Among the spots with a label, the share that it leads by at least `CONFIDENT`; 0 where there are none."""
@@ -49,7 +59,10 @@ def annotate_spots(slide: PreparedSlide, labels: Sequence[str]) -> Composition:
     threshold = _threshold(slide.null_scores(), len(wanted))
     ordered = np.sort(scores, axis=1)
     best = np.where(ordered[:, -1] >= threshold, scores.argmax(axis=1), -1).astype(np.int64)
-    return Composition(wanted, best, np.asarray(ordered[:, -1] - ordered[:, -2], np.float32), scores, threshold)
+    margin = np.asarray(ordered[:, -1] - ordered[:, -2], np.float32)
+    temperature = slide.temperature()
+    probability = None if temperature is None else np.asarray(softmax(scores / temperature, axis=1), np.float32)
+    return Composition(wanted, best, margin, scores, threshold, probability)
 
 
 def _threshold(null: F32, labels: int) -> float:

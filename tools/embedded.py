@@ -71,11 +71,12 @@ class Fused:
 
     molecular: Embedded
     image_text: Embedded
+    um_per_px: float = 0.5
 
     def scores(self, query: str) -> F32:
         """Score (n,) of every spot, in SDs of unrelated phrases that are fused alike."""
         model = self.image_text.model
-        share = model.share(query) if isinstance(model, Weighed) else EQUAL
+        share = model.share(query, self.um_per_px) if isinstance(model, Weighed) else EQUAL
         values = fuse(self.molecular.scores(query), self.image_text.scores(query), share)
         return np.asarray(values / self._spread(share), np.float32)
 

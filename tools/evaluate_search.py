@@ -1,89 +1,94 @@
 """Judging the whole road, H&E to text, on tissue of which nothing was seen."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import balanced_accuracy_score
 
-from models.checkpoint import read_config
 from models.protocols import F32
-from models.starter_image_text import StarterImageText
-from models.starter_joint import StarterJoint
 from models.training.metrics import auroc
-from tools.datasets import consep, her2st
-from tools.embedded import EQUAL, Embedded
-from tools.image_material import PLAN, ImageMaterial
-from tools.score import fuse
-from tools.train_image import Fold
-from tools.train_joint import Material, fit
+from tools.held_out_scores import Asked
 
-ACROSS_ORGANS = ("B+C", "consep")  # breast teaches, colon is asked
-QUERIES = {
-    "invasive cancer": "invasive cancer",
-    "connective tissue": "connective tissue",
-    "adipose tissue": "adipose tissue",
-    "breast glands": "breast glands",
-}
-NUCLEI_QUERIES = {"inflammatory": "immune cells", "epithelial": "epithelium", "spindle": "fibroblasts"}
 KEPT_APART = ("fat", "T cells", "collagen", "epidermis")
 LEAST = 5
+RANDOM_SETS = 100
+SET_SIZE = 15
+APART = "correlation of maps (absolute, fat / T cells / collagen / epidermis)"
 
 
-def evaluate_search(
-    images: ImageMaterial, words: Material, folds: Sequence[Fold], data: Path, seed: int
-) -> dict[str, float]:
-    """AUROC of queries by every scorer and by random gene sets, on held-out tissue; labels of breast are weak.
+def evaluate_search(asked: Iterable[Asked], seed: int) -> dict[str, float]:
+    """What scorers and sets of random genes reach on held-out sections that were asked KEPT_APART as well, by fold.
 
-    "fused" takes molecular and image-text in equal parts. Beside them, how alike maps of unrelated queries are.
+    AUROC of every query against all spots, and among the spots outside the largest class; balanced accuracy of the
+    best label; how alike maps of unrelated queries are. Means over the sections of a fold.
     """
-    figures: dict[str, float] = {}
+    found: dict[str, list[float]] = {}
     rng = np.random.default_rng(seed)
-    for fold in folds:
-        arrays, config, lists = fit(words, [s for s in words.sections if s.patient != fold.test])
-        joint = StarterJoint(arrays, {**config, **lists})
-        seeing = StarterImageText(joint, read_config(StarterImageText.card.folder()))
-        found: dict[str, list[float]] = {}
-        for tissue, predicted, embedded in zip(fold.unseen, fold.predicted, fold.embedded, strict=True):
-            queries, truth = _truth(tissue.name, data)
-            asked = [*queries, *KEPT_APART]
-            rows = {"molecular": joint.embed_expression(predicted + images.mean, images.genes)}
-            rows["image-text"] = seeing.project_image(embedded[:, 0])
-            if tissue.measured is not None:
-                rows["measured"] = joint.embed_expression(tissue.measured + images.mean, images.genes)
-            unrelated = joint.null_texts()
-            spots = {kind: Embedded(embedding, joint, unrelated) for kind, embedding in rows.items()}
-            scores = {kind: np.stack([of.scores(query) for query in asked], axis=1) for kind, of in spots.items()}
-            scores["fused"] = fuse(scores["molecular"], scores["image-text"], EQUAL)
-            for kind, values in scores.items():
-                for j, column in enumerate(truth.T):
-                    _note(found, f"{kind}, {list(queries.values())[j]}", values[:, j], column)
-            for _ in range(100):
-                score = predicted[:, rng.choice(predicted.shape[1], 15, replace=False)].mean(axis=1)
-                for j, column in enumerate(truth.T):
-                    _note(found, f"random genes, {list(queries.values())[j]}", score, column)
-            for kind in ("molecular", "image-text", "fused"):
-                upper = np.asarray(np.corrcoef(scores[kind][:, len(queries) :].T))[np.triu_indices(len(KEPT_APART), 1)]
-                name = f"{kind}, correlation of maps (absolute, fat / T cells / collagen / epidermis)"
-                found.setdefault(name, []).append(float(np.abs(upper).mean()))
-        figures |= {f"{fold.test} from {fold.train}, {name}": float(np.mean(values)) for name, values in found.items()}
-    return figures
+    for section in asked:
+
+        def note(name: str, value: float | None, fold: str = section.fold) -> None:
+            if value is not None:
+                found.setdefault(f"{fold}, {name}", []).append(value)
+
+        for kind, scores in section.scores.items():
+            for query, value in aurocs(section, scores):
+                note(f"{kind}, {query}", value)
+            for query, value in aurocs(section, scores, minority=True):
+                note(f"{kind}, {query}, outside the largest class", value)
+            note(f"{kind}, balanced accuracy", accuracy(section, scores))
+        for kind in ("molecular", "image-text", "fused"):
+            upper = np.asarray(np.corrcoef(section.further[kind].T))[np.triu_indices(len(KEPT_APART), 1)]
+            note(f"{kind}, {APART}", float(np.abs(upper).mean()))
+        if section.predicted is not None:
+            for name, value in _random_sets(section, section.predicted, rng):
+                note(name, value)
+    return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def _note(found: dict[str, list[float]], name: str, scores: F32, truth: NDArray[np.int8]) -> None:
-    known = truth >= 0
-    positive = truth[known] == 1
-    if LEAST <= positive.sum() <= len(positive) - LEAST:
-        found.setdefault(name, []).append(auroc(scores[known], positive))
+def aurocs(section: Asked, scores: F32, *, minority: bool = False) -> list[tuple[str, float]]:
+    """AUROC per query with enough spots on both sides; `minority` leaves out the spots of the largest class."""
+    found = []
+    counts = (section.truth == 1).sum(axis=0)
+    largest = section.truth[:, counts.argmax()] == 1
+    for j, query in enumerate(section.queries):
+        known = (section.truth[:, j] >= 0) & ~(largest & minority)
+        positive = section.truth[known, j] == 1
+        if LEAST <= positive.sum() <= len(positive) - LEAST:
+            found.append((query, auroc(scores[known, j], positive)))
+    return found
 
 
-def _truth(name: str, data: Path) -> tuple[dict[str, str], NDArray[np.int8]]:
-    """Queries with their label, and per spot and query 1 (is), 0 (is not), -1 (unknown)."""
-    if name == "consep":
-        counts = consep.fields(consep.read_sources(data / "consep"), PLAN.tile_um or 0.0, PLAN.tile_px).counts
-        share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        columns = [share[:, consep.KINDS.index(kind)] > 0.5 for kind in NUCLEI_QUERIES]
-        return {query: kind for kind, query in NUCLEI_QUERIES.items()}, np.stack(columns, axis=1).astype(np.int8)
-    labels = her2st.read_section(data / "her2st", name).labels
-    columns = [np.where(labels == "", -1, labels == label) for label in QUERIES.values()]
-    return QUERIES, np.stack(columns, axis=1).astype(np.int8)
+def accuracy(section: Asked, scores: F32) -> float | None:
+    """Balanced accuracy of the best label, scores standardised per label; None with fewer than two labels."""
+    rows, label, columns = labelled(section)
+    if len(columns) < 2:
+        return None
+    own = scores[:, columns]
+    own = (own - own.mean(axis=0)) / np.maximum(own.std(axis=0), 1e-6)
+    return float(balanced_accuracy_score(label, own[rows].argmax(axis=1)))
+
+
+def labelled(section: Asked) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Rows with exactly one of the labels that at least LEAST spots have, its number, and those labels' columns."""
+    columns = np.flatnonzero((section.truth == 1).sum(axis=0) >= LEAST)
+    own = section.truth[:, columns] == 1
+    rows = np.flatnonzero(own.sum(axis=1) == 1)
+    return rows, own[rows].argmax(axis=1), columns
+
+
+def _random_sets(section: Asked, predicted: F32, rng: np.random.Generator) -> Sequence[tuple[str, float]]:
+    """Means and 95th percentiles of what sets of random genes reach in the place of the queries."""
+    sets = [rng.choice(predicted.shape[1], (len(section.queries), SET_SIZE)) for _ in range(RANDOM_SETS)]
+    scores = [np.stack([predicted[:, genes].mean(axis=1) for genes in some], axis=1) for some in sets]
+    reached: dict[str, list[float]] = {}
+    for values in scores:
+        for query, value in aurocs(section, values):
+            reached.setdefault(query, []).append(value)
+        right = accuracy(section, values)
+        if right is not None:
+            reached.setdefault("balanced accuracy", []).append(right)
+    found = [(f"random genes, {name}", float(np.mean(values))) for name, values in reached.items()]
+    return found + [
+        (f"random genes, {name}, 95th percentile", float(np.percentile(values, 95))) for name, values in reached.items()
+    ]

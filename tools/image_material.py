@@ -15,7 +15,7 @@ from models.training.capricorn import archive_path, capricorn_encoder
 from models.training.signatures import class_profiles
 from models.training.targets import CLASSES, cells_of_nuclei, mixture_expression
 from tools.datasets import consep, her2st, knowledge
-from tools.datasets.looks import cached, section_look, section_tiles, source_look
+from tools.datasets.looks import bag_features, cached, coarse, section_look, section_tiles, source_look
 from tools.datasets.sections import Section, log1p_cp10k, read_rgb
 from tools.expression import neighbour_rows
 from tools.spots import Spots
@@ -74,6 +74,24 @@ def gather(data: Path, out: Path, seed: int) -> ImageMaterial:
     mixture = _centred(mixture_expression(cells_of_nuclei(fields.counts, consep.KINDS), profiles))
     tissues.append(Tissue("consep", "consep", features, fields.neighbours, None, mixture, CONSEP_SPOTS))
     return ImageMaterial(genes, tissues, np.mean(means, axis=0).astype(np.float32))
+
+
+def coarse_features(data: Path, out: Path, name: str, coarse_um: float, seed: int) -> NDArray[np.float16]:
+    """Features (n, k, 1024) of a section or "consep" as a scan of `coarse_um` um/px shows it; kept like the looks."""
+
+    def make() -> NDArray[np.float16]:
+        encoder = StarterEncoder(capricorn_encoder(archive_path(), StarterEncoder.card.dim), "auto")
+        if name == "consep":
+            tiles = consep.fields(consep.read_sources(data / "consep"), PLAN.tile_um or 0.0, PLAN.tile_px).tiles
+        else:
+            section = her2st.read_section(data / "her2st", name)
+            if section.image_path is None:
+                raise ValueError(f"Section {name} has no image.")
+            tiles = section_tiles(section, read_rgb(section.image_path), PLAN, 1.0)
+        fine_um = (PLAN.tile_um or 0.0) / PLAN.tile_px
+        return bag_features(coarse(tiles, fine_um, coarse_um), PLAN, encoder.features)
+
+    return cached(out / ".looks" / f"features-{name}-{seed}-{coarse_um:g}um.npy", make)
 
 
 def neighbours_of(section: Section) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import anndata
 import numpy as np
 
-from models.protocols import F32, ImageTextModel, JointModel
+from models.protocols import F32, Calibrated, ImageTextModel, JointModel
 from models.registry import load, model_set
 from tools.checksums import damage
 from tools.embedded import Embedded, Fused
@@ -96,12 +96,20 @@ class PreparedSlide:
         """Scores (n, p) of unrelated phrases, in the same units: what a score must exceed to mean anything."""
         return self._asked(scorer or self.scorer).null()
 
+    def temperature(self) -> float | None:
+        """By what scores are divided so that a softmax over labels gives probabilities; None where it is not known."""
+        if not isinstance(self.joint, Calibrated):
+            return None
+        if self.provenance["expression"] == "measured":
+            return self.joint.temperature("measured", None)
+        return self.joint.temperature(self.scorer, str(self.provenance["models"]["predictor"]))
+
     def _asked(self, scorer: str) -> Embedded | Fused:
         if scorer == "molecular":
             return self._molecular
         own = model_set(self.state.options.models).image_text
         if scorer == "fused":
-            return Fused(self._molecular, self._seen_by(own))
+            return Fused(self._molecular, self._seen_by(own), self.mpp)
         return self._seen_by(own if scorer == "image-text" else scorer)
 
     @cached_property

@@ -88,6 +88,11 @@ def annotate_spots(runtime: ToolRuntime[Session], labels: list[str]) -> tuple[st
         f"- no label fits well: {percent(none)} of the spots (none scores above {found.threshold:.2f}, what the "
         f"best of {len(found.labels)} unrelated phrases reaches on a typical spot)"
     )
+    if found.probability is not None:
+        lines.append(
+            f"Probabilities are among these {len(found.labels)} labels alone, calibrated on breast and colon tissue "
+            f"that the models had not seen; a guess would be {number(1 / len(found.labels))}."
+        )
     if none > 0.5:
         lines.insert(0, "No label fits well on most of this tissue; other labels may.")
     shown: list[Artifact] = [{"kind": "layer", "layer": layer.id}, clear_outlines()]
@@ -99,8 +104,10 @@ def _label_line(slide: PreparedSlide, found: Composition, i: int) -> str:
     mine = np.flatnonzero(found.best == i)
     if not len(mine):
         return f"- {found.labels[i]}: 0 %"
+    sure = found.sure(i)
     return (
         f"- {found.labels[i]}: {percent(found.share(i))} ({counted(len(mine), 'spot')}, "
         f"{area(len(mine) * slide.spots.cell_um2)}), mean margin over the next label "
         f"{number(float(found.margin[mine].mean()))} SD, clear in {percent(found.clear(i))} of them"
+        + (f", mean probability {number(sure)}" if sure is not None else "")
     )

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from models.checkpoint import read_config
 from models.protocols import ImageTextModel, Weighed
 from models.registry import load
 from models.starter_encoder import STABLE_DIM, TISSUES
+from models.starter_image_text import StarterImageText
 
 
 def embeddings() -> np.ndarray:
@@ -49,3 +51,22 @@ def test_it_counts_most_where_it_was_measured_to_be_better() -> None:
     shares = {query: model.share(query) for query in ("lymphocytes", "malignant tumour", "a sunny day")}
     assert all(0 <= share <= 1 for share in shares.values())
     assert shares["lymphocytes"] > 0.5 > shares["malignant tumour"]
+
+
+def test_nuclei_that_evidence_tells_of_are_heard_in_their_words() -> None:
+    config = read_config(StarterImageText.card.folder())
+    silent = {name: kind | {"weights": [0.0] * len(TISSUES)} for name, kind in config["nuclei"].items()}
+    only = {**silent, "inflammatory": silent["inflammatory"] | {"weights": [5.0] + [0.0] * (len(TISSUES) - 1)}}
+    joint, rows = load("starter-joint"), embeddings()
+    before, after = (StarterImageText(joint, config | {"nuclei": nuclei}) for nuclei in (silent, only))
+    immune = joint.encode_text(["immune cells"])[0]
+    fat = slice(0, 3)  # the first tissue's tiles, whose evidence now tells of inflammatory nuclei
+    assert (after.project_image(rows)[fat] @ immune > before.project_image(rows)[fat] @ immune + 0.2).all()
+
+
+def test_on_a_coarse_slide_the_reliability_of_that_scale_counts() -> None:
+    config = read_config(StarterImageText.card.folder())
+    labels = config["reliability"]["0.5"]
+    blind = {label: (0.8, 0.5) for label in labels}
+    model = StarterImageText(load("starter-joint"), config | {"reliability": {"0.5": labels, "4": blind}})
+    assert model.share("lymphocytes", 3.5) < 0.1 < model.share("lymphocytes", 0.6)

@@ -1,6 +1,5 @@
 """Built-in models of which a patient was held out, trained by the project's own functions and kept in a folder."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,6 +65,7 @@ def train_folds(data: Path, root: Path, tests: Sequence[str], seed: int = 0) -> 
     if absent:
         raise ToolError(f"Held-out weights need {', '.join(absent)} in {data}; see models/weights for the data.")
     from tools.image_material import gather
+    from tools.image_words import shipped_words, words_of_fold
     from tools.train_image import write_deepspot, write_encoder
 
     material = gather(data, root, seed)
@@ -77,8 +77,8 @@ def train_folds(data: Path, root: Path, tests: Sequence[str], seed: int = 0) -> 
         write_encoder(seen, folder)
         write_deepspot(part, np.full(len(part.genes), np.nan, np.float32), data, folder, seed)
         _write_joint(data, folder, test, seed)
-        if (WEIGHTS / IMAGE_TEXT).is_dir():  # words for what the fold's encoder sees, in the fold's joint space
-            shutil.copytree(WEIGHTS / IMAGE_TEXT, folder / IMAGE_TEXT, dirs_exist_ok=True)
+        # Words for what the fold's encoder sees, in the fold's joint space.
+        write_json(folder / IMAGE_TEXT / "config.json", words_of_fold(shipped_words(), "+".join(train)))
         write_json(folder / "fold.json", {"test": test, "train": list(train), "seed": seed, "code": training_code()})
     return [found for test in tests if (found := fold(root, test)) is not None]
 
