@@ -35,28 +35,11 @@ from tools.workspace import Workspace
 JOINT, SEEN = "starter-joint", "starter-image-text"
 A_SLIDE, TOP = 1000, 100
 ASIDE = 0.5  # length of the random part beside a unit vector
-PHRASES = [
-    "T cells",
-    "B cells",
-    "plasma cells",
-    "macrophages",
-    "epidermis",
-    "hair follicle",
-    "fat",
-    "collagen",
-    "smooth muscle",
-    "nerve",
-    "tumour",
-    "necrosis",
-    "hypoxia",
-    "blood vessels",
-    "tertiary lymphoid structure",
-    "proliferating cells",
-    "mucus",
-    "glands",
-    "interferon response",
-    "KRT5",
-]
+PHRASES = (
+    *("T cells", "B cells", "plasma cells", "macrophages", "epidermis", "hair follicle", "fat", "collagen"),
+    *("smooth muscle", "nerve", "tumour", "necrosis", "hypoxia", "blood vessels", "tertiary lymphoid structure"),
+    *("proliferating cells", "mucus", "glands", "interferon response", "KRT5"),
+)
 
 
 def main() -> None:
