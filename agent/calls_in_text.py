@@ -17,10 +17,10 @@ def calls_in_text(text: str, tool_names: frozenset[str]) -> list[dict[str, Any]]
     while body:
         try:
             value, end = decoder.raw_decode(body)
-        except json.JSONDecodeError:
+            items = value if isinstance(value, list) else [value]
+            calls += [call for item in items for call in _as_calls(item, tool_names)]
+        except (ValueError, RecursionError):  # no JSON, numbers of thousands of digits, nested without end
             return []
-        items = value if isinstance(value, list) else [value]
-        calls += [call for item in items for call in _as_calls(item, tool_names)]
         body = body[end:].lstrip(" ,;\n")
     return calls
 
@@ -36,8 +36,8 @@ def _as_calls(item: Any, tool_names: frozenset[str]) -> list[dict[str, Any]]:
     if isinstance(args, str):
         try:
             args = json.loads(args or "{}")
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # no JSON, numbers of thousands of digits, nested without end
             return []
-    if name not in tool_names or not isinstance(args, dict):
+    if not isinstance(name, str) or name not in tool_names or not isinstance(args, dict):
         return []
     return [{"name": name, "args": args, "id": f"call_{uuid4().hex[:12]}", "type": "tool_call"}]

@@ -1,6 +1,8 @@
 """Plain images as slides: PNG, JPEG and TIFF that OpenSlide refuses, decoded whole and served as a pyramid."""
 
+import logging
 import re
+import struct
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from tools.errors import SlideError
 
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its doubts about a file are told by our one sentence
 U8 = NDArray[np.uint8]
 MAX_PX = 600_000_000  # decoded whole, so about 1.8 GB
 DEPTHS = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)  # largest value of 8 to 16 bits, as scanners use of 16

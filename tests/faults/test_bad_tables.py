@@ -155,6 +155,7 @@ def test_ensembl_ids_need_symbols_beside_them(tmp_path: Path) -> None:
     assert list(opened(tmp_path, data).adata.var_names) == list(GENES)
 
 
+@pytest.mark.filterwarnings("ignore:.* names are not unique:UserWarning")  # of the file that is made here
 def test_genes_and_spots_that_occur_twice(tmp_path: Path) -> None:
     data = counts(genes=[GENES[0], GENES[0], *GENES[2:]])
     data.obs_names = ["same"] * data.n_obs
