@@ -1,11 +1,11 @@
 """DeepSpot on a slide one spot at a time, as its notebooks do it, beside ours: same encoder, same weights, same spots.
 
-`python -m benchmarks.one_spot_at_a_time [SLIDE] [--mpp F] [--spots 24] [--repeats 3] [--json OUT]`. For each spot the
-reference reads its tile, cuts the sub-tiles, reads the tiles of its neighbours, encodes each of these anew, one after
-the other, by the network as it was trained (float32), and runs the DeepSpot network on that one spot: (1 + sub-tiles +
-neighbours) passes. Ours encodes each tile once, in batches, in the precision and with the folded network that this
-machine gets. Spots are a compact patch of a real slide; the slide's mean embedding, which the built-in network takes
-out, is given to both.
+`python -m benchmarks.one_spot_at_a_time [SLIDE] [--mpp F] [--spots 24] [--repeats 3] [--threads N] [--json OUT]`.
+For each spot the reference reads its tile, cuts the sub-tiles, reads the tiles of its neighbours, encodes each of these
+anew, one after the other, by the network as it was trained (float32), and runs the DeepSpot network on that one spot:
+(1 + sub-tiles + neighbours) passes. Ours encodes each tile once, in batches, in the precision and with the folded
+network that this machine gets. Spots are consecutive rows of a real slide; the slide's mean embedding, which the
+built-in network takes out, is given to both.
 """
 
 from pathlib import Path
@@ -82,7 +82,10 @@ def main() -> None:
     options.add_argument("--mpp", type=float)
     options.add_argument("--spots", type=int, default=24)
     options.add_argument("--repeats", type=int, default=3)
+    options.add_argument("--threads", type=int, help="of torch; on a busy machine 1, and believe the CPU time")
     chosen = options.parse_args()
+    if chosen.threads:
+        torch.set_num_threads(chosen.threads)
     slide = open_slide(chosen.slide, chosen.mpp)
     spots = first(spot_grid(slide), chosen.spots)
     encoder = load("starter-encoder")
