@@ -102,6 +102,7 @@ def _read_tiff(path: Path) -> FlatImage:
         RuntimeError,
         TypeError,
         MemoryError,
+        struct.error,
     ) as error:
         raise SlideError(f"{path.name} is not a TIFF that can be read, or it is cut off ({error}).") from error
 
