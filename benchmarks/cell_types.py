@@ -1,11 +1,12 @@
 """Words against measured cells that no model here was trained on: AUROC per cell type of pbmc68k_reduced.
 
 `python -m benchmarks.cell_types FILE [--json OUT]`: FILE is `10x_pbmc68k_reduced.h5ad` as the package scanpy ships it
-(`scanpy/datasets/`). Cell types are asked by their label as it is and by the same label written out; every figure stands
-beside the mean over unrelated phrases (chance is 0.5).
+(`scanpy/datasets/`). Cell types are asked by their label as it is and by the same label written out; beside
+the figures stands the mean over unrelated phrases (chance is 0.5).
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import anndata
@@ -61,7 +62,7 @@ def main() -> None:
     given = parser.parse_args()
     figures = measure(given.file)
     for name, value in figures.items():
-        print(f"{value:.3f}  {name}")
+        sys.stdout.write(f"{value:.3f}  {name}\n")
     if given.json:
         write_json(given.json, figures)
 
