@@ -38,7 +38,7 @@ def read_outlines(text: str | bytes) -> list[Outline]:
     try:
         entry = json.loads(text)
         found = [outline for feature in _features(entry) for outline in _outlines(feature)]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, shapely.errors.ShapelyError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, shapely.errors.ShapelyError) as error:
         raise SlideError(f"This is no GeoJSON that can be read ({error}).") from error
     if not found:
         raise SlideError("There is no polygon in this GeoJSON; QuPath writes them with File > Export objects.")

@@ -103,6 +103,7 @@ def _read_tiff(path: Path) -> FlatImage:
         TypeError,
         MemoryError,
         struct.error,
+        ArithmeticError,
     ) as error:
         raise SlideError(f"{path.name} is not a TIFF that can be read, or it is cut off ({error}).") from error
 

@@ -31,6 +31,7 @@ from tools.image_material import gather as gather_images
 from tools.image_words import CONSEP, shipped_words, with_nuclei
 from tools.train_image import FOLDS, Fold, held_out
 from tools.train_joint import Material
+from tools.files import write_text
 from tools.train_joint import gather as gather_words
 
 COARSE_UM = (2.0, 4.0)  # um/px beside the native scale at which the scorers are compared
@@ -53,13 +54,12 @@ def train_image_text(data: Path, out: Path, seed: int = 0) -> Figures:
     ground = Ground(images, words, folds, data)
     config["reliability"] = measure_reliability(ground, config, out, seed)
     folder = out / StarterImageText.card.name
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    write_text(folder / "config.json", json.dumps(config, indent=1) + "\n")
     figures, temperatures = judge(ground, config, seed)
     rounded = {scorer: round(value, 3) for scorer, value in temperatures.items()}
     calibration = {"predictor": DeepSpotPredictor.card.name, "temperatures": rounded}
-    (out / StarterJoint.card.name / CALIBRATION).write_text(json.dumps(calibration, indent=1) + "\n")
-    (folder / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    write_text(out / StarterJoint.card.name / CALIBRATION, json.dumps(calibration, indent=1) + "\n")
+    write_text(folder / "figures.json", json.dumps(figures, indent=1) + "\n")
     return figures
 
 

@@ -214,6 +214,7 @@ SQUARE = "[150,100],[500,100],[500,700],[150,700],[150,100]"
         POLYGON % ('{"classification":"tumour"}', SQUARE),
         POLYGON % ("{}", "[9e9,9e9],[9e9,8e9],[8e9,8e9],[9e9,9e9]"),
         (POLYGON % ("{}", SQUARE))[:70],
+        '{"type":"Feature","properties":{},"geometry":{"type":"MultiPolygon","coordinates":[[[-1,2.7]],[[4,-1,2.5],[7,2]]]}}',
         "[" * 100_000,
         '{"n":1' + "0" * 5000 + "}",
         '{"type":"FeatureCollection","features":5}',
