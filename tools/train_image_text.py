@@ -17,6 +17,7 @@ from models.training.metrics import auroc
 from tools.datasets import consep
 from tools.embedded import Embedded
 from tools.evaluate_search import KEPT_APART, aurocs, evaluate_search, labelled
+from tools.files import write_text
 from tools.held_out_scores import (
     ACROSS_ORGANS,
     MAJORITY,
@@ -31,7 +32,6 @@ from tools.image_material import gather as gather_images
 from tools.image_words import CONSEP, shipped_words, with_nuclei
 from tools.train_image import FOLDS, Fold, held_out
 from tools.train_joint import Material
-from tools.files import write_text
 from tools.train_joint import gather as gather_words
 
 COARSE_UM = (2.0, 4.0)  # um/px beside the native scale at which the scorers are compared
