@@ -170,12 +170,23 @@ class Weighed(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """Scores over labels, in SDs of unrelated phrases, divided by `temperature`, give probabilities by a softmax.
+
+    `error`: by how much they were off on tissue of a patient who was left out (expected calibration error).
+    """
+
+    temperature: float
+    error: float
+
+
 @runtime_checkable
 class Calibrated(Protocol):
     """A joint model for which it was measured, on tissue it had not seen, how far scores over labels may be trusted."""
 
-    def temperature(self, scorer: str, predictor: str | None) -> float | None:
-        """By what scores in SDs of unrelated phrases are divided before a softmax over labels; None: not known.
+    def calibration(self, scorer: str, predictor: str | None) -> Calibration | None:
+        """How a scorer's scores become probabilities; None where it is not known.
 
         `predictor` made the expression that is scored; None is measured expression.
         """

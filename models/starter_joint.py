@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from models.card import Card
 from models.checkpoint import Arrays, need, read_arrays, read_config
 from models.null_phrases import NULL_PHRASES
-from models.protocols import F32, Rows
+from models.protocols import F32, Calibration, Rows
 
 if TYPE_CHECKING:
     from models.networks.sentence import SentenceEncoder
 
-CALIBRATION = "calibration.json"  # temperatures per scorer, where they were measured
+CALIBRATION = "calibration.json"  # how scores become probabilities, where it was measured
 LEAST_GENES = 200
 LEAST_SPOTS = 20
 Z_LIMIT = 5.0
@@ -59,7 +59,7 @@ class StarterJoint:
         self._gate = tuple(config["gate"])
         self.genes: tuple[str, ...] = tuple(config["genes"])
         self.terms: tuple[str, ...] = tuple(config["terms"])
-        self._calibration: dict[str, Any] = config.get("calibration", {"predictor": "", "temperatures": {}})
+        self._calibration: dict[str, Any] = config.get("calibration", {"predictor": "", "scorers": {}})
         self._column = {gene: j for j, gene in enumerate(self.genes)}
         self._row = {plain(term): i for i, term in reversed(list(enumerate(self.terms)))}
         self._sentences: SentenceEncoder | None = None
@@ -80,15 +80,15 @@ class StarterJoint:
             config["calibration"] = json.loads((folder / CALIBRATION).read_text())
         return cls(read_arrays(folder, shapes), config)
 
-    def temperature(self, scorer: str, predictor: str | None) -> float | None:
-        """By what scores over labels, in SDs of unrelated phrases, are divided before a softmax; None: not measured.
+    def calibration(self, scorer: str, predictor: str | None) -> Calibration | None:
+        """How scores become probabilities, as measured on tissue of held-out patients; None: not measured.
 
         `scorer` is "measured", "molecular", "image-text" or "fused"; `predictor` made the expression, None is measured.
         """
-        if predictor not in (None, self._calibration["predictor"]):
+        found = self._calibration["scorers"].get(scorer)
+        if found is None or predictor not in (None, self._calibration["predictor"]):
             return None
-        found: float | None = self._calibration["temperatures"].get(scorer)
-        return found
+        return Calibration(found["temperature"], found["error"])
 
     def embed_expression(self, x: Rows, genes: Sequence[str]) -> F32:
         """(n, g) log1p CP10K of one slide -> (n, 256) unit rows.

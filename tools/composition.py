@@ -23,7 +23,8 @@ class Composition:
 
     `best` (n,) position in `labels`, -1 where no label fits; `margin` (n,) lead of the best label over the second;
     `scores` (n, q); `threshold` what the best of q unrelated phrases reaches on a typical spot: below it, none fits;
-    `probability` (n, q) among these labels, None where the models were not calibrated.
+    `probability` (n, q) among these labels and by how much such were `off` on held-out tissue, None where the models
+    were not calibrated.
     """
 
     labels: tuple[str, ...]
@@ -32,6 +33,7 @@ class Composition:
     scores: F32
     threshold: float
     probability: F32 | None = None
+    off: float | None = None
 
     def share(self, number: int) -> float:
         """Share of the spots with a label; -1 is "none fits"."""
@@ -60,9 +62,11 @@ def annotate_spots(slide: PreparedSlide, labels: Sequence[str]) -> Composition:
     ordered = np.sort(scores, axis=1)
     best = np.where(ordered[:, -1] >= threshold, scores.argmax(axis=1), -1).astype(np.int64)
     margin = np.asarray(ordered[:, -1] - ordered[:, -2], np.float32)
-    temperature = slide.temperature()
-    probability = None if temperature is None else np.asarray(softmax(scores / temperature, axis=1), np.float32)
-    return Composition(wanted, best, margin, scores, threshold, probability)
+    known = slide.calibration()
+    if known is None:
+        return Composition(wanted, best, margin, scores, threshold)
+    probability = np.asarray(softmax(scores / known.temperature, axis=1), np.float32)
+    return Composition(wanted, best, margin, scores, threshold, probability, known.error)
 
 
 def _threshold(null: F32, labels: int) -> float:

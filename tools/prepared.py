@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import anndata
 import numpy as np
 
-from models.protocols import F32, Calibrated, ImageTextModel, JointModel
+from models.protocols import F32, Calibrated, Calibration, ImageTextModel, JointModel
 from models.registry import load, model_set
 from tools.checksums import damage
 from tools.embedded import Embedded, Fused
@@ -96,13 +96,13 @@ class PreparedSlide:
         """Scores (n, p) of unrelated phrases, in the same units: what a score must exceed to mean anything."""
         return self._asked(scorer or self.scorer).null()
 
-    def temperature(self) -> float | None:
-        """By what scores are divided so that a softmax over labels gives probabilities; None where it is not known."""
+    def calibration(self) -> Calibration | None:
+        """How scores over labels become probabilities; None where it is not known for these models."""
         if not isinstance(self.joint, Calibrated):
             return None
         if self.provenance["expression"] == "measured":
-            return self.joint.temperature("measured", None)
-        return self.joint.temperature(self.scorer, str(self.provenance["models"]["predictor"]))
+            return self.joint.calibration("measured", None)
+        return self.joint.calibration(self.scorer, str(self.provenance["models"]["predictor"]))
 
     def _asked(self, scorer: str) -> Embedded | Fused:
         if scorer == "molecular":

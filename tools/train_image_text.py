@@ -38,6 +38,7 @@ COARSE_UM = (2.0, 4.0)  # um/px beside the native scale at which the scorers are
 WEIGHED = ("invasive cancer", "connective tissue", "adipose tissue", *NUCLEI_QUERIES)
 # Scorers of the product, and what they are called where held-out tissue was asked.
 SCORES = {"measured": "measured", "molecular": "molecular", "image-text": "image-text", "fused": "product"}
+HELD_OUT_ERROR = "calibration error of probabilities, patient held out"
 Figures = dict[str, float]
 
 
@@ -56,8 +57,12 @@ def train_image_text(data: Path, out: Path, seed: int = 0) -> Figures:
     folder = out / StarterImageText.card.name
     write_text(folder / "config.json", json.dumps(config, indent=1) + "\n")
     figures, temperatures = judge(ground, config, seed)
-    rounded = {scorer: round(value, 3) for scorer, value in temperatures.items()}
-    calibration = {"predictor": DeepSpotPredictor.card.name, "temperatures": rounded}
+    errors = {scorer: figures[f"{scorer}, {HELD_OUT_ERROR}"] for scorer in temperatures}
+    scorers = {
+        scorer: {"temperature": round(value, 3), "error": round(errors[scorer], 3)}
+        for scorer, value in temperatures.items()
+    }
+    calibration = {"predictor": DeepSpotPredictor.card.name, "scorers": scorers}
     write_text(out / StarterJoint.card.name / CALIBRATION, json.dumps(calibration, indent=1) + "\n")
     write_text(folder / "figures.json", json.dumps(figures, indent=1) + "\n")
     return figures

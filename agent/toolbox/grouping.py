@@ -88,10 +88,11 @@ def annotate_spots(runtime: ToolRuntime[Session], labels: list[str]) -> tuple[st
         f"- no label fits well: {percent(none)} of the spots (none scores above {found.threshold:.2f}, what the "
         f"best of {len(found.labels)} unrelated phrases reaches on a typical spot)"
     )
-    if found.probability is not None:
+    if found.off is not None:
         lines.append(
-            f"Probabilities are among these {len(found.labels)} labels alone, calibrated on breast and colon tissue "
-            f"that the models had not seen; a guess would be {number(1 / len(found.labels))}."
+            f"Probabilities are among these {len(found.labels)} labels alone (a guess is "
+            f"{number(1 / len(found.labels))}) and rough: on tissue that the models had not seen they were off by "
+            f"{number(found.off)} on average."
         )
     if none > 0.5:
         lines.insert(0, "No label fits well on most of this tissue; other labels may.")
