@@ -64,7 +64,8 @@ def prepare(
             raise SlideError(f"There is no layout '{layout}'; known: hex, square.")
         options = PrepareOptions(mpp, spots, spot_um, pitch_um, layout, settings.models)  # type: ignore[arg-type]
         where = Engine(engine, workers or 1, address, encoders, gpus_per_encoder, cpus_per_encoder, slides_per_encoder)
-        if engine != "local" or workers is not None or any(is_cohort(slide) for slide in slides):
+        home = workspace_of(settings)
+        if engine != "local" or workers is not None or any(is_cohort(slide, home) for slide in slides):
             return prepare_cohort(settings, slides, options, where, as_json)
         results = [_prepared_json(run_prepare(settings, slide, options), settings) for slide in slides]
     if as_json:

@@ -35,8 +35,13 @@ class Entry:
         return self.state.name
 
 
-def is_cohort(place: str) -> bool:
-    """Whether an argument names many slides: a folder that is not Space Ranger's, or a table."""
+def is_cohort(place: str, workspace: Workspace) -> bool:
+    """Whether an argument names many slides: a folder that is not Space Ranger's, or a table.
+
+    The demo slide and the slides of the workspace go by their names before a folder that is called alike.
+    """
+    if (place == "demo" and workspace.demo) or any(state.name == place for state in workspace.slides()):
+        return False
     path = Path(place).expanduser()
     return (path.is_dir() and not is_space_ranger(path)) or (path.suffix.lower() in TABLES and path.is_file())
 
@@ -68,7 +73,7 @@ def unused_columns(places: Sequence[str]) -> list[str]:
 
 def _listed(place: str, workspace: Workspace, defaults: PrepareOptions) -> Iterator[tuple[Path, PrepareOptions, str]]:
     path = Path(place).expanduser()
-    if not is_cohort(place):
+    if not is_cohort(place, workspace):
         state = workspace.find(place)
         yield _given(state.path, replace(defaults, mpp=state.options.mpp if defaults.mpp is None else defaults.mpp))
     elif path.is_dir():

@@ -33,7 +33,7 @@ class Pixels:
             raise ValueError(f"Tiles must be (n, h, w, 3) with h = w, got {tiles.shape}.")
         if tiles.shape[1] != self.px and self.resize != "tensor":
             tiles = np.stack([self._pillow(tile) for tile in tiles])
-        x = torch.from_numpy(np.ascontiguousarray(tiles)).to(device).permute(0, 3, 1, 2).float() / 255
+        x = torch.from_numpy(np.require(tiles, requirements=["C", "W"])).to(device).permute(0, 3, 1, 2).float() / 255
         if x.shape[2] != self.px:
             x = functional.interpolate(x, size=(self.px, self.px), mode="bilinear", antialias=True)
         mean, sd = (torch.tensor(part, device=device).view(1, 3, 1, 1) for part in self.normal)

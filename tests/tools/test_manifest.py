@@ -39,7 +39,18 @@ def test_a_folder_is_searched_through_and_names_are_told_apart(slides: Path, tmp
     names = [entry.name for entry in entries]
     assert names[:2] == ["tissue", "other"] and names[2].startswith("tissue-")
     assert [entry.name for entry in read(slides, workspace)] == names
-    assert is_cohort(str(slides)) and not is_cohort(str(slides / "a" / "tissue.png"))
+    assert is_cohort(str(slides), workspace) and not is_cohort(str(slides / "a" / "tissue.png"), workspace)
+
+
+def test_names_of_slides_go_before_folders_called_alike(slides: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (slides / "demo").mkdir()
+    monkeypatch.chdir(slides)
+    known = Workspace(slides / "workspace", demo=slides / "b" / "tissue.png")
+    assert not is_cohort("demo", known) and is_cohort("./demo", known)
+    assert is_cohort("demo", Workspace(slides / "workspace"))
+    prepare(known, str(slides / "b" / "other.tif"), PrepareOptions(MPP, models="fake"))
+    (slides / "other").mkdir()
+    assert not is_cohort("other", known)
 
 
 def test_a_slide_that_is_known_keeps_its_name_and_the_workspace_is_no_source(slides: Path) -> None:
