@@ -146,10 +146,13 @@ class _Job:
         if options.mpp is None and state.options.mpp is not None:
             options = replace(options, mpp=state.options.mpp)
         path = state.path
+        given = Path(slide).expanduser() if isinstance(slide, str) else path
+        if options.spots_path is None and given.is_dir() and is_space_ranger(given):
+            options = replace(options, spots_path=given.resolve())  # also where the workspace knows its image by now
         if path.is_dir():
             if not is_space_ranger(path):
                 raise SlideError(f"{path} is a folder, but not one of Space Ranger's (no spatial/tissue_positions).")
-            options, path = replace(options, spots_path=path.resolve()), space_ranger_image(path)
+            path = space_ranger_image(path)
         opened = open_slide(path, options.mpp)
         if options.spots_path is not None:
             spots = read_spots(options.spots_path, opened, options.spot_um)

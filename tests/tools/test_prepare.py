@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.synthetic import MPP
+from tests.tools.test_given_spots import positions, write_folder
 from tools.errors import ModelUnavailable, MppNeeded, SlideError
 from tools.prepare import STAGES, prepare, tile
 from tools.search import search_workspace
@@ -50,6 +51,16 @@ def test_a_changed_slide_starts_again(tmp_path: Path, he_png: Path) -> None:
     prepare(workspace, str(path), FAKE)
     Image.open(he_png).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
     assert "embed tiles" in work(workspace, path)
+
+
+def test_a_space_ranger_folder_keeps_its_spots_when_it_is_prepared_again(tmp_path: Path, he_png: Path) -> None:
+    outs = write_folder(tmp_path / "outs", "tissue_positions.csv", positions())
+    (outs / "spatial" / "tissue_hires_image.png").write_bytes(he_png.read_bytes())
+    workspace = Workspace(tmp_path / "workspace")
+    for _ in range(2):
+        slide = prepare(workspace, str(outs), PrepareOptions(MPP, models="fake"))
+        assert slide.spots.layout == "given" and set(slide.spots.ids) <= set(positions().barcode)
+    assert work(workspace, outs, PrepareOptions(MPP, models="fake")) == []
 
 
 @pytest.mark.parametrize("lost", ["spots.npz", "embeddings.npy", "spots.h5ad", "recipes.json"])
