@@ -24,6 +24,7 @@ from tools.header_claims import objective_power, refuse_bombs
 U8 = NDArray[np.uint8]
 MPP_RANGE = (0.02, 30.0)  # um/px; outside, a stored value is a screen resolution or a mistake
 TILE_PX = 254
+SAME_PX = 1.0  # by how many of its pixels a tile's side may differ from whole pixels of its level and be cut there
 STRIP_PX = 32 << 20  # pixels that are held at once while a thumbnail is made
 CACHE_BYTES = (32 << 20, 384 << 20)  # OpenSlide's own cache of decoded tiles, and the most that it is widened to
 SLIDE_SUFFIXES = (".svs", ".ndpi", ".scn", ".bif", ".mrxs", ".svslide", ".vms", ".vmu", ".dcm", ".czi")
@@ -79,18 +80,26 @@ class Slide:
         return _on_white(region)
 
     def read_square(self, l0_x: float, l0_y: float, side_um: float, px: int) -> U8:
-        """Square of `side_um` centred at (l0_x, l0_y), as (px, px, 3), from the coarsest level that is fine enough."""
+        """Square of `side_um` centred at (l0_x, l0_y), as (px, px, 3), from the coarsest level that is fine enough.
+
+        Where that level has the wanted scale or a multiple of it, its pixels, or means of blocks of them, are taken as
+        they are: up to half a pixel of the level aside, and up to a pixel of the side more or less.
+        """
         l0_side = side_um / self.scale
         level = self.handle.get_best_level_for_downsample(max(1.0, l0_side / px))
         down = float(self.handle.level_downsamples[level])
         l0_left, l0_top = l0_x - l0_side / 2, l0_y - l0_side / 2
         left, top = math.floor(l0_left), math.floor(l0_top)
         level_side = l0_side / down
+        times = max(1, round(level_side / px))
+        if abs(level_side - times * px) < times * SAME_PX:
+            side = times * px
+            # On the level's own grid: between its pixels, OpenSlide would interpolate.
+            corner = round(round(l0_x / down - side / 2) * down), round(round(l0_y / down - side / 2) * down)
+            return np.asarray(self._region(*corner, level, side, side).reduce(times))
         size = math.ceil((l0_left - left + l0_side) / down) + 1
         region = self._region(left, top, level, size, size)
         dx, dy = (l0_left - left) / down, (l0_top - top) / down
-        if level_side == px and dx == 0 == dy:  # pixel for pixel: resampling would give the same
-            return np.asarray(region.crop((0, 0, px, px)))
         box = (dx, dy, dx + level_side, dy + level_side)
         return np.asarray(region.resize((px, px), Image.Resampling.BICUBIC, box=box))
 
