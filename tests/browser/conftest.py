@@ -57,12 +57,19 @@ def served(workspace: Workspace, folder: Path, models: str) -> Iterator[str]:
             server.terminate()
 
 
+@contextmanager
+def served_copy(workspace: Workspace, temporary: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the page of a copy of a workspace is served, with fake models."""
+    root = temporary.mktemp("served")
+    shutil.copytree(workspace.root, root, dirs_exist_ok=True)
+    with served(Workspace(root), temporary.mktemp("server"), "fake") as url:
+        yield url
+
+
 @pytest.fixture(scope="package")
 def address(fake_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the page of the synthetic slide is served, over a copy of its workspace."""
-    root = tmp_path_factory.mktemp("served")
-    shutil.copytree(fake_workspace.root, root, dirs_exist_ok=True)
-    with served(Workspace(root), tmp_path_factory.mktemp("server"), "fake") as url:
+    with served_copy(fake_workspace, tmp_path_factory) as url:
         yield url
 
 

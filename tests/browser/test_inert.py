@@ -1,13 +1,12 @@
 """In a real browser: names, labels and words that carry HTML, scripts and links to elsewhere do nothing."""
 
 import json
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import opened, served
+from tests.browser.conftest import opened, served_copy
 from tests.browser.doing import ask
 from tools.workspace import Workspace
 
@@ -18,9 +17,7 @@ LEAK = "![p](https://evil.example/p.png?d=1) <iframe src=https://evil.example></
 @pytest.fixture(scope="module")
 def hostile(fake_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server of its own, over a copy of the synthetic slide."""
-    root = tmp_path_factory.mktemp("hostile")
-    shutil.copytree(fake_workspace.root, root, dirs_exist_ok=True)
-    with served(Workspace(root), tmp_path_factory.mktemp("server"), "fake") as url:
+    with served_copy(fake_workspace, tmp_path_factory) as url:
         yield url
 
 
