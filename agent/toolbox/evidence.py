@@ -60,7 +60,8 @@ class Evidence:
         if self.read_as:
             rank += f" (I read it by the nearest term that I know, '{self.read_as}')"
         if self.beats < WEAK:
-            return f"'{title}' does not separate from chance: {rank}, so it may well be absent here."
+            doubt = "so it may be absent here, or not be seen by these models"
+            return f"'{title}' does not separate from chance: {rank}, {doubt}."
         if self.twin is not None:
             term, r = self.twin
             return (
